@@ -2,6 +2,8 @@
 // A thin facade over nlohmann/json that keeps its header (2.3 CPU seconds a file) out of ours and turns
 // its exceptions into Result. Objects keep the order of their members.
 
+#include "base/result.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/result.h"
 
 namespace outcrop {
 
@@ -56,8 +56,9 @@ class Json {
   bool is_number() const noexcept { return kind() == Kind::integer || kind() == Kind::number; }
 
   std::optional<bool> as_bool() const noexcept;
-  std::optional<std::int64_t> as_int() const noexcept;  ///< integers in range only
-  std::optional<double> as_double() const noexcept;     ///< any number
+  std::optional<std::int64_t> as_int() const noexcept;    ///< integers from -2^63 to 2^63-1
+  std::optional<std::uint64_t> as_uint() const noexcept;  ///< integers from 0 to 2^64-1
+  std::optional<double> as_double() const noexcept;       ///< any number
   std::optional<std::string_view> as_string() const noexcept;
 
   std::size_t size() const noexcept;  ///< elements or members; 0 for the rest
@@ -73,6 +74,7 @@ class Json {
   /// Sets or adds a member (a null value becomes an object), appends an element (null becomes an array).
   void set(std::string_view key, Json value);
   void push_back(Json value);
+  /// Objects compare by members in any order, numbers by value.
   bool operator==(const Json& other) const noexcept;
 
   /// Typed reads of a required member; the error names `where`, the key, the rule and the value found.
@@ -82,7 +84,8 @@ class Json {
 
  private:
   struct Node;
-  std::unique_ptr<Node> node_;
+  struct Builder;               ///< the parser's event handler, in json.cpp
+  std::unique_ptr<Node> node_;  ///< nullptr is the null value
 };
 
 }  // namespace outcrop
