@@ -1,12 +1,13 @@
 #pragma once
-// From logits to the next token.
+// From logits to the next token. The order is that of Transformers: repetition penalty, temperature, top-k,
+// top-p (over what top-k left), min-p, draw.
+
+#include "base/random.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "base/random.h"
-#include "tokenizer/tokenizer.h"
 
 namespace outcrop::infer {
 
@@ -22,21 +23,32 @@ struct SamplingOptions {
 Status check_sampling(const SamplingOptions& options);
 
 struct SampledToken {
-  TokenId id;
-  float logprob;  ///< of the model's own distribution, before penalties and temperature
+  TokenId id;     ///< -1 when no logit was a number
+  float logprob;  ///< of the model's own distribution, before penalties and temperature; NaN when not asked for
 };
 
-/// One per sequence. Same seed, same logits: same tokens, whatever else runs in the batch.
+enum class Logprobs : std::uint8_t { no, yes };
+
+/// One per sequence. Same seed, stream and logits: same tokens, whatever else runs in the batch. Equal logits
+/// are taken in the order of ids. NaN counts as impossible. Not thread-safe.
 class Sampler {
  public:
-  explicit Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
-  /// `logits` is scratch: penalties are applied in place. `history`: prompt and answer so far.
+  /// `stream` separates the sequences of one seed.
+  explicit Sampler(const SamplingOptions& options, std::uint64_t stream = 0, Logprobs logprobs = Logprobs::yes)
+      : options_(options), logprobs_(logprobs), random_(options.seed, stream) {}
+  /// `logits` is scratch: penalties are applied in place. `history`: prompt and answer so far; ids outside the
+  /// vocabulary are passed over.
   SampledToken sample(std::span<float> logits, std::span<const TokenId> history);
 
  private:
+  TokenId draw(std::span<float> logits, float best);
+  void penalise(std::span<float> logits, std::span<const TokenId> history);
+
   SamplingOptions options_;
+  Logprobs logprobs_;
   Random random_;
-  std::vector<std::int32_t> order_;
+  std::vector<std::int32_t> order_;  ///< scratch: candidates
+  std::vector<bool> seen_;           ///< scratch, all false between calls: [V]
 };
 
 }  // namespace outcrop::infer
