@@ -5,7 +5,8 @@
 //
 // Everything with code sits in an anonymous namespace: a file compiled with AVX-512 must not hand the
 // linker a function that a file compiled without it would also use. For the same reason these files
-// include nothing of the standard library but <cstdint> and <cstddef>, and use raw bfloat16 bits.
+// include nothing of the standard library but <cstdint> and <cstddef>, and use raw
+// bfloat16 bits (Bf16).
 
 #include <cstddef>
 #include <cstdint>
@@ -13,13 +14,14 @@
 #include <immintrin.h>
 #endif
 
-#include "kernels/isa_level.h"
+#include "kernels/cpu/kernels.h"
 
 namespace outcrop::kernels::cpu {
 
-using Bf16 = std::uint16_t;  ///< the bits of a bfloat16
-
+// The compiler must see through every helper and loop body, or a tail's variable lane count costs the
+// whole loop.
 #define OUTCROP_INLINE inline __attribute__((always_inline))
+#define OUTCROP_BODY __attribute__((always_inline))
 
 namespace {
 
@@ -149,7 +151,8 @@ OUTCROP_INLINE void store(T* p, F32 v, int lanes) {
 #endif
 }
 
-/// Calls body(i, lanes) for i = 0, kLanes, 2 kLanes, …: lanes is the constant kLanes, but for a tail.
+/// Calls body(i, lanes) [write it `[&](std::int64_t i, int lanes) OUTCROP_BODY { … }`] for i = 0, kLanes, 2
+/// kLanes, …: lanes is the constant kLanes, but for a tail.
 template <class Body>
 OUTCROP_INLINE void for_lanes(std::int64_t count, Body body) {
   std::int64_t i = 0;
@@ -181,11 +184,28 @@ OUTCROP_INLINE float largest(F32 v) {
   return best;
 }
 
+/// Σ term(i, lanes) over i = 0, kLanes, …, in four independent chains so that latency is hidden.
+/// A tail's term must be zero behind its lanes.
+template <class Term>
+OUTCROP_INLINE F32 accumulate(std::int64_t count, Term term) {
+  F32 chains[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+    chains[0] += term(i, kLanes);
+    chains[1] += term(i + kLanes, kLanes);
+    chains[2] += term(i + 2 * kLanes, kLanes);
+    chains[3] += term(i + 3 * kLanes, kLanes);
+  }
+  for (; i + kLanes <= count; i += kLanes) chains[0] += term(i, kLanes);
+  if (i < count) chains[1] += term(i, static_cast<int>(count - i));
+  return (chains[0] + chains[1]) + (chains[2] + chains[3]);
+}
+
 // ---- functions ----------------------------------------------------------------------------------------
 
 OUTCROP_INLINE F32 sqrt(F32 x) {
 #if defined(__AVX512F__)
-  return _mm512_sqrt_ps(x);
+  return _mm512_maskz_sqrt_ps(0xFFFF, x);  // gcc 12 warns about an undefined operand inside the plain form
 #elif defined(__AVX2__)
   return _mm256_sqrt_ps(x);
 #elif defined(__x86_64__)
