@@ -1,0 +1,78 @@
+#pragma once
+// Large zeroed buffers straight from the operating system: page-aligned, on huge pages where the kernel
+// grants them, touched only as far as they are used. For weights, activations and key-value caches.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "base/result.h"
+
+namespace outcrop {
+
+/// Owns `bytes` of zeroed memory. Movable.
+class PageMemory {
+ public:
+  PageMemory() = default;
+  static Result<PageMemory> allocate(std::size_t bytes);
+  PageMemory(PageMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  PageMemory& operator=(PageMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~PageMemory();
+  void* data() const noexcept { return data_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// The same as an array of T, which must be fine with all-zero bytes.
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+class PageBuffer {
+ public:
+  PageBuffer() = default;
+  static Result<PageBuffer> allocate(std::int64_t count) {
+    PageBuffer buffer;
+    auto memory = PageMemory::allocate(static_cast<std::size_t>(count) * sizeof(T));
+    if (!memory) return forward_error(memory);
+    buffer.memory_ = *std::move(memory);
+    buffer.count_ = count;
+    return buffer;
+  }
+  T* data() const noexcept { return static_cast<T*>(memory_.data()); }
+  std::int64_t size() const noexcept { return count_; }
+  std::span<T> span() const noexcept { return {data(), static_cast<std::size_t>(count_)}; }
+
+ private:
+  PageMemory memory_;
+  std::int64_t count_ = 0;
+};
+
+/// Hands out aligned pieces of one PageMemory, never gives any back. Plan with a null arena first: the same
+/// sequence of take() calls on an arena without memory counts the bytes that it will need.
+class Arena {
+ public:
+  Arena() = default;  ///< counts only
+  explicit Arena(PageMemory memory) : memory_(std::move(memory)) {}
+
+  template <class T>
+  T* take(std::int64_t count) {
+    return static_cast<T*>(take_bytes(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+  std::size_t used() const noexcept { return used_; }
+
+ private:
+  void* take_bytes(std::size_t bytes);
+  PageMemory memory_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace outcrop
