@@ -233,12 +233,16 @@ OUTCROP_INLINE F32 exp(F32 x) {
   q = fma(q, r, broadcast(0.166665763F));
   q = fma(q, r, broadcast(0.5F));
   const F32 p = fma(q, r * r, r) + 1.0F;
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xFFFF, p, n);
+#else
   // 2^n as two factors, since n reaches from -150 to 128.
   const U32 whole = reinterpret_cast<U32>(shifted) - 0x4B400000U;
   const U32 half = reinterpret_cast<U32>(reinterpret_cast<I32>(whole) >> 1);
   const F32 scale1 = reinterpret_cast<F32>((half + 127U) << 23);
   const F32 scale2 = reinterpret_cast<F32>((whole - half + 127U) << 23);
   return p * scale1 * scale2;
+#endif
 }
 
 /// 1 / (1 + e^-x).
