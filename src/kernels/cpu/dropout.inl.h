@@ -24,8 +24,32 @@ OUTCROP_INLINE U64 multiply_low(U64 a, U64 b) {
 #endif
 }
 
-/// The words of blocks counter … counter + kBlocksAtOnce - 1, four a block. Philox4x32-10; only the lower
-/// half of each lane counts, what gathers in the upper half is never read.
+// front[0], back[0], front[1], back[1], …: the lower and the upper half of the lanes.
+#if defined(__AVX512F__)
+OUTCROP_INLINE U64 lower_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+OUTCROP_INLINE U64 upper_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+#elif defined(__AVX2__)
+OUTCROP_INLINE U64 lower_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 0, 4, 1, 5);
+}
+OUTCROP_INLINE U64 upper_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 2, 6, 3, 7);
+}
+#else
+OUTCROP_INLINE U64 lower_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 0, 2);
+}
+OUTCROP_INLINE U64 upper_pairs(U64 front, U64 back) {
+  return __builtin_shufflevector(front, back, 1, 3);
+}
+#endif
+
+/// The words of blocks counter … counter + kBlocksAtOnce - 1, four a block (little-endian). Philox4x32-10; only
+/// the lower half of each lane counts, what gathers in the upper half is never read.
 OUTCROP_INLINE void philox_words(std::uint32_t* words, std::uint64_t seed, std::uint64_t stream,
                                  std::uint64_t counter) {
   U64 c0;
@@ -45,12 +69,10 @@ OUTCROP_INLINE void philox_words(std::uint32_t* words, std::uint64_t seed, std::
     key0 += 0x9E3779B9U;
     key1 += 0xBB67AE85U;
   }
-  for (int i = 0; i < kBlocksAtOnce; ++i) {
-    words[4 * i] = static_cast<std::uint32_t>(c0[i]);
-    words[4 * i + 1] = static_cast<std::uint32_t>(c1[i]);
-    words[4 * i + 2] = static_cast<std::uint32_t>(c2[i]);
-    words[4 * i + 3] = static_cast<std::uint32_t>(c3[i]);
-  }
+  const U64 front = (c0 & 0xFFFFFFFFU) | c1 << 32;  // words 0 and 1 of each block
+  const U64 back = (c2 & 0xFFFFFFFFU) | c3 << 32;
+  const U64 pairs[2] = {lower_pairs(front, back), upper_pairs(front, back)};
+  __builtin_memcpy(words, pairs, sizeof pairs);
 }
 
 }  // namespace
