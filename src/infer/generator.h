@@ -19,8 +19,8 @@ namespace outcrop::infer {
 
 struct GenerationOptions {
   std::int64_t max_tokens = 512;  ///< new tokens at most
-  SamplingOptions sampling;
-  std::vector<std::string> stop;  ///< text that ends the answer and is not part of it
+  SamplingOptions sampling{};
+  std::vector<std::string> stop{};  ///< text that ends the answer and is not part of it
   bool logprobs = false;
   /// Start from the cached keys and values of an earlier call's sequence that begins alike: the next turn of a
   /// conversation is prefilled in a moment. Off where the same call must give the same bits.
