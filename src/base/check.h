@@ -7,10 +7,10 @@ namespace outcrop {
 
 }  // namespace outcrop
 
-#define CHECK(condition, message)                                                                    \
-  do {                                                                                               \
-    if (!(condition)) [[unlikely]]                                                                   \
-      ::outcrop::check_failed(__FILE__, __LINE__, #condition, message);                              \
+#define CHECK(condition, message)                                       \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]]                                      \
+      ::outcrop::check_failed(__FILE__, __LINE__, #condition, message); \
   } while (false)
 
 #ifdef NDEBUG

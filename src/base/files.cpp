@@ -1,17 +1,16 @@
 #include "base/files.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace outcrop {
 namespace {
@@ -52,7 +51,8 @@ Result<OpenedFile> open_regular(const Path& path) {
   if (fd.get() < 0) return fail_errno(path, "open", errno);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(path, "stat", errno);
-  if (!S_ISREG(info.st_mode)) return fail(Code::invalid_argument, fmt::format("{}: is not a regular file", path.string()));
+  if (!S_ISREG(info.st_mode))
+    return fail(Code::invalid_argument, fmt::format("{}: is not a regular file", path.string()));
   const auto size = static_cast<std::uint64_t>(info.st_size);
   return OpenedFile{fd.release(), size};
 }
@@ -102,7 +102,9 @@ Result<MappedFile> MappedFile::open(const Path& path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);

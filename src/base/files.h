@@ -1,6 +1,8 @@
 #pragma once
 // Files: whole reads, memory maps, and atomic writes that survive a crash at any moment.
 
+#include "base/result.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -8,8 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace outcrop {
 
@@ -35,7 +35,8 @@ class MappedFile {
   void drop_resident_pages() const noexcept;
 
  private:
-  MappedFile(Path path, const std::byte* data, std::size_t size) : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(Path path, const std::byte* data, std::size_t size)
+      : path_(std::move(path)), data_(data), size_(size) {}
   Path path_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/text.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -9,8 +11,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-
-#include "base/text.h"
 
 namespace outcrop::log {
 namespace {
@@ -49,11 +49,16 @@ std::vector<std::pair<std::string, std::string>>& scope_fields() {
 
 std::string_view level_name(Level level) noexcept {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
-    case Level::off: return "off";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
+    case Level::off:
+      return "off";
   }
   return "off";
 }
@@ -64,8 +69,8 @@ std::string timestamp() {
   const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
 }
 
 }  // namespace
@@ -73,7 +78,8 @@ std::string timestamp() {
 Field::Field(std::string_view field_name, std::string_view text) : name(field_name), json(json_quote(text)) {}
 Field::Field(std::string_view field_name, double number)
     : name(field_name), json(number - number == 0.0 ? fmt::format("{}", number) : "null") {}
-Field::Field(std::string_view field_name, std::int64_t number) : name(field_name), json(fmt::format("{}", number)) {}
+Field::Field(std::string_view field_name, std::int64_t number)
+    : name(field_name), json(fmt::format("{}", number)) {}
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (level < current_level().load(std::memory_order_relaxed)) return;

@@ -19,7 +19,8 @@ struct Field {
   Field(std::string_view field_name, double number);
   Field(std::string_view field_name, std::int64_t number);
   Field(std::string_view field_name, int number) : Field(field_name, static_cast<std::int64_t>(number)) {}
-  Field(std::string_view field_name, std::uint64_t number) : Field(field_name, static_cast<std::int64_t>(number)) {}
+  Field(std::string_view field_name, std::uint64_t number)
+      : Field(field_name, static_cast<std::int64_t>(number)) {}
 
   std::string_view name;
   std::string json;  ///< the value, already encoded
@@ -27,10 +28,18 @@ struct Field {
 
 /// Thread-safe. A level below the set one costs one atomic load.
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
-inline void debug(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::debug, m, f); }
-inline void info(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::info, m, f); }
-inline void warning(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::warning, m, f); }
-inline void error(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::error, m, f); }
+inline void debug(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::debug, m, f);
+}
+inline void info(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::info, m, f);
+}
+inline void warning(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::warning, m, f);
+}
+inline void error(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::error, m, f);
+}
 
 /// The lowest level that is written; warning unless OUTCROP_LOG names another.
 void set_level(Level level) noexcept;

@@ -1,17 +1,17 @@
 #include "base/page_buffer.h"
 
-#include <sys/mman.h>
+#include "base/check.h"
 
 #include <fmt/format.h>
-
-#include "base/check.h"
+#include <sys/mman.h>
 
 namespace outcrop {
 
 Result<PageMemory> PageMemory::allocate(std::size_t bytes) {
   PageMemory memory;
   if (bytes == 0) return memory;
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* data =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) return fail(Code::out_of_memory, fmt::format("cannot get {} bytes of memory", bytes));
   ::madvise(data, bytes, MADV_HUGEPAGE);  // advice: refusal changes speed only
   memory.data_ = data;

@@ -2,13 +2,13 @@
 // Large zeroed buffers straight from the operating system: page-aligned, on huge pages where the kernel
 // grants them, touched only as far as they are used. For weights, activations and key-value caches.
 
+#include "base/result.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
-
-#include "base/result.h"
 
 namespace outcrop {
 
@@ -35,7 +35,7 @@ class PageMemory {
 
 /// The same as an array of T, which must be fine with all-zero bytes.
 template <class T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class PageBuffer {
  public:
   PageBuffer() = default;

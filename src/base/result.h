@@ -1,10 +1,11 @@
 #pragma once
 // Result<T>: a value or an Error. Used by every function that can fail for a reason outside the program.
 
-#include <tl/expected.hpp>
+#include "base/error.h"
+
 #include <utility>
 
-#include "base/error.h"
+#include <tl/expected.hpp>
 
 namespace outcrop {
 
@@ -38,9 +39,9 @@ template <class T>
 
 #define OUTCROP_JOIN_(a, b) a##b
 #define OUTCROP_JOIN(a, b) OUTCROP_JOIN_(a, b)
-#define OUTCROP_TRY_(result, declaration, ...)                    \
-  auto result = (__VA_ARGS__);                                    \
-  if (!result) return ::outcrop::forward_error(result);           \
+#define OUTCROP_TRY_(result, declaration, ...)          \
+  auto result = (__VA_ARGS__);                          \
+  if (!result) return ::outcrop::forward_error(result); \
   declaration = *std::move(result)
 
 /// OUTCROP_TRY(auto file, File::open(path)): declares file, or returns the error of open.
@@ -48,8 +49,7 @@ template <class T>
   OUTCROP_TRY_(OUTCROP_JOIN(outcrop_try_, __COUNTER__), declaration, __VA_ARGS__)
 
 /// OUTCROP_CHECK_OK(write(...)): returns the error of a Status, or goes on.
-#define OUTCROP_CHECK_OK(...)                                                      \
-  do {                                                                             \
-    if (auto outcrop_status = (__VA_ARGS__); !outcrop_status)                      \
-      return ::outcrop::forward_error(outcrop_status);                             \
+#define OUTCROP_CHECK_OK(...)                                                                                  \
+  do {                                                                                                         \
+    if (auto outcrop_status = (__VA_ARGS__); !outcrop_status) return ::outcrop::forward_error(outcrop_status); \
   } while (false)

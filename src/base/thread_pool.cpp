@@ -1,7 +1,5 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +8,8 @@
 #include <optional>
 #include <thread>
 #include <vector>
+
+#include <sched.h>
 
 namespace outcrop {
 namespace {
@@ -47,10 +47,10 @@ struct ThreadPool::State {
   std::optional<RangeTask> task;
   std::int64_t count = 0;
   std::int64_t grain = 1;
-  std::atomic<std::int64_t> next{0};        // relaxed: only hands out distinct pieces
-  std::atomic<int> running{0};              // release by workers when done, acquire by the caller
+  std::atomic<std::int64_t> next{0};         // relaxed: only hands out distinct pieces
+  std::atomic<int> running{0};               // release by workers when done, acquire by the caller
   std::atomic<std::uint64_t> generation{0};  // release by the caller, acquire by workers
-  std::atomic<bool> stop{false};            // relaxed, ordered by generation
+  std::atomic<bool> stop{false};             // relaxed, ordered by generation
 
   // For sleeping workers.
   std::mutex sleep;

@@ -16,7 +16,9 @@ class RangeTask {
       : object_(&function), call_([](void* f, std::int64_t begin, std::int64_t end, int worker) {
           (*static_cast<F*>(f))(begin, end, worker);
         }) {}
-  void operator()(std::int64_t begin, std::int64_t end, int worker) const { call_(object_, begin, end, worker); }
+  void operator()(std::int64_t begin, std::int64_t end, int worker) const {
+    call_(object_, begin, end, worker);
+  }
 
  private:
   void* object_;

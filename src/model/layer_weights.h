@@ -1,10 +1,10 @@
 #pragma once
 // The flat weight buffer seen as the matrices of one layer. Private views for the decoder and the trainer.
 
-#include <span>
-
 #include "model/layout.h"
 #include "tensor/matrix.h"
+
+#include <span>
 
 namespace outcrop::model {
 
@@ -26,7 +26,8 @@ struct LayerView {
 template <class T>
 LayerView<T> view_layer(T* base, const LayerOffsets& at, const DecoderConfig& config) {
   const auto vector = [&](std::int64_t offset, std::int64_t size) {
-    return offset < 0 || base == nullptr ? std::span<T>() : std::span<T>(base + offset, static_cast<std::size_t>(size));
+    return offset < 0 || base == nullptr ? std::span<T>()
+                                         : std::span<T>(base + offset, static_cast<std::size_t>(size));
   };
   const auto matrix = [&](std::int64_t offset, std::int64_t rows, std::int64_t cols) {
     return base == nullptr ? Matrix<T>() : Matrix<T>(base + offset, rows, cols);
@@ -53,10 +54,14 @@ struct GroupShape {
 };
 inline GroupShape group_shape(Group group, const DecoderConfig& c) {
   switch (group) {
-    case Group::qkv: return {c.width, c.qkv_width()};
-    case Group::o: return {c.query_width(), c.width};
-    case Group::gate_up: return {c.width, 2 * c.ffn_width};
-    case Group::down: return {c.ffn_width, c.width};
+    case Group::qkv:
+      return {c.width, c.qkv_width()};
+    case Group::o:
+      return {c.query_width(), c.width};
+    case Group::gate_up:
+      return {c.width, 2 * c.ffn_width};
+    case Group::down:
+      return {c.ffn_width, c.width};
   }
   return {0, 0};
 }

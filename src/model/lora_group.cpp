@@ -12,16 +12,20 @@ std::vector<Slot> slots_of(Group group, const DecoderConfig& c) {
   switch (group) {
     case Group::qkv:
       return {{Module::q, 0}, {Module::k, c.query_width()}, {Module::v, c.query_width() + c.kv_width()}};
-    case Group::o: return {{Module::o, 0}};
-    case Group::gate_up: return {{Module::gate, 0}, {Module::up, c.ffn_width}};
-    case Group::down: return {{Module::down, 0}};
+    case Group::o:
+      return {{Module::o, 0}};
+    case Group::gate_up:
+      return {{Module::gate, 0}, {Module::up, c.ffn_width}};
+    case Group::down:
+      return {{Module::down, 0}};
   }
   return {};
 }
 
 }  // namespace
 
-LoraGroup make_lora_group(Group group, std::int64_t layer, const LoraLayout& layout, const DecoderConfig& config) {
+LoraGroup make_lora_group(Group group, std::int64_t layer, const LoraLayout& layout,
+                          const DecoderConfig& config) {
   LoraGroup result;
   for (const Slot& slot : slots_of(group, config)) {
     const LoraMatrices* m = layout.find(layer, slot.module);
