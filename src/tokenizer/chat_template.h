@@ -2,13 +2,13 @@
 // A model's chat template (Jinja, rendered by minijinja through the bridge): the same object renders for
 // training and for serving, and its fingerprint goes into every artifact.
 
+#include "base/result.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace outcrop {
 

@@ -4,12 +4,12 @@
 // model is trained on are the ids it will see and produce when it serves. Control-token text inside a
 // message's content is encoded as ordinary text: a user cannot inject a turn.
 
-#include <cstdint>
-#include <vector>
-
 #include "base/result.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace outcrop {
 

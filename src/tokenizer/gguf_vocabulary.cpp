@@ -71,6 +71,15 @@ Status check_tokens(const std::vector<std::string>& tokens) {
   return {};
 }
 
+std::string with_spaces(std::string_view token) {
+  std::string raw;
+  for (auto mark = token.find(kSpaceMark); mark != std::string_view::npos; mark = token.find(kSpaceMark)) {
+    raw.append(token.substr(0, mark)).push_back(' ');
+    token.remove_prefix(mark + kSpaceMark.size());
+  }
+  return raw.append(token);
+}
+
 /// User-defined tokens are cut out of the raw text, where a space is a space. Files differ in how they
 /// spell it; the tokens that would collide keep their spelling.
 std::vector<std::string> raw_user_defined(const GgufVocabulary& v) {
@@ -78,10 +87,7 @@ std::vector<std::string> raw_user_defined(const GgufVocabulary& v) {
   const std::unordered_set<std::string_view> spellings(v.tokens.begin(), v.tokens.end());
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     if (type_of(v, id) != TokenType::user_defined) continue;
-    std::string raw = tokens[id];
-    for (std::size_t at = 0; (at = raw.find(kSpaceMark, at)) != std::string::npos; ++at) {
-      raw.replace(at, kSpaceMark.size(), " ");
-    }
+    std::string raw = with_spaces(tokens[id]);
     if (raw != tokens[id] && !spellings.contains(raw)) tokens[id] = std::move(raw);
   }
   return tokens;

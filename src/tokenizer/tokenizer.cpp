@@ -4,6 +4,7 @@
 #include "base/thread_pool.h"
 #include "tokenizer/border/bridge.h"
 #include "tokenizer/border/lossy_utf8.h"
+#include "tokenizer/border/special_index.h"
 
 #include <algorithm>
 #include <mutex>
@@ -14,6 +15,10 @@ namespace outcrop {
 struct Tokenizer::State {
   explicit State(bridge::TokenizerHandle owned) : handle(std::move(owned)) {
     tables = outcrop_tokenizer_describe(handle.get());
+    for (std::size_t id = 0; id < tables.count; ++id) {
+      const auto token = static_cast<TokenId>(id);
+      if ((tables.flags[id] & OUTCROP_TOKEN_SPECIAL) != 0) specials.add(text(token), token);
+    }
   }
 
   bool holds(TokenId id) const noexcept { return id >= 0 && static_cast<std::size_t>(id) < tables.count; }
@@ -29,6 +34,7 @@ struct Tokenizer::State {
 
   bridge::TokenizerHandle handle;
   outcrop_tokenizer_tables tables{};
+  SpecialIndex specials;
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -149,6 +155,16 @@ std::string Tokenizer::token_text(TokenId id) const {
 
 bool Tokenizer::is_special(TokenId id) const {
   return (state_->flags(id) & OUTCROP_TOKEN_SPECIAL) != 0;
+}
+
+std::vector<Tokenizer::SpecialMatch> Tokenizer::find_specials(std::string_view text) const {
+  std::vector<SpecialMatch> matches;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto [length, id] = state_->specials.longest(text.substr(at));
+    if (length > 0) matches.push_back({at, at + length, id});
+    at += std::max<std::size_t>(length, 1);
+  }
+  return matches;
 }
 
 std::uint64_t Tokenizer::fingerprint() const {

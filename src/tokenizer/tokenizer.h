@@ -1,6 +1,9 @@
 #pragma once
 // Text to token ids and back, by the model's own tokenizer.json (through the Rust bridge's `tokenizers`).
 
+#include "base/files.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/files.h"
-#include "base/result.h"
 
 namespace outcrop {
 
@@ -33,7 +33,8 @@ class Tokenizer {
   /// No BOS or EOS is added. `text` must be UTF-8.
   Result<std::vector<TokenId>> encode(std::string_view text, Specials specials) const;
   /// Many at once, in parallel.
-  Result<std::vector<std::vector<TokenId>>> encode_batch(std::span<const std::string> texts, Specials specials) const;
+  Result<std::vector<std::vector<TokenId>>> encode_batch(std::span<const std::string> texts,
+                                                         Specials specials) const;
   /// The ids that the tokenizer's own post-processor adds in front (BOS), for models that want them.
   std::vector<TokenId> prefix_ids() const;
 
@@ -45,10 +46,18 @@ class Tokenizer {
   /// Whether decode() strips the leading space of the first token (SentencePiece-style models).
   bool strips_first_space() const;
 
-  std::int32_t vocab_size() const;  ///< added tokens included
+  std::int32_t vocab_size() const;  ///< highest id + 1, added tokens included
   std::optional<TokenId> id_of(std::string_view token) const;
   std::string token_text(TokenId id) const;  ///< as the vocabulary spells it; empty when there is none
   bool is_special(TokenId id) const;
+  /// A special token spelled out in a text.
+  struct SpecialMatch {
+    std::size_t begin;  ///< byte
+    std::size_t end;
+    TokenId id;
+  };
+  /// What encode() would recognise in `text`: leftmost, then longest, in order, without overlaps.
+  std::vector<SpecialMatch> find_specials(std::string_view text) const;
 
   /// SHA-256-free identity of vocabulary, merges and added tokens: equal for byte-identical tokenizers.
   std::uint64_t fingerprint() const;
