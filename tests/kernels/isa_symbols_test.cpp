@@ -29,6 +29,11 @@ std::vector<std::string> lines_of(const std::string& command) {
   return lines;
 }
 
+/// T: code of one file; W: code of which the linker keeps one copy. Data is the same at every level.
+bool is_code(const std::string& line) {
+  return line.find(" T ") != std::string::npos || line.find(" W ") != std::string::npos;
+}
+
 TEST(IsaSymbols, EachExportedNameCarriesItsLevel) {
   const auto library = std::filesystem::path(OUTCROP_BINARY).parent_path() / "liboutcrop_kernels.a";
   if (!std::filesystem::exists(library)) GTEST_SKIP() << "no " << library;
@@ -38,7 +43,7 @@ TEST(IsaSymbols, EachExportedNameCarriesItsLevel) {
   std::size_t checked = 0;
   for (const std::string& line : lines) {
     for (std::size_t level = 0; level < levels.size(); ++level) {
-      if (line.find("_" + levels[level] + ".cpp.o:") == std::string::npos) continue;
+      if (line.find("_" + levels[level] + ".cpp.o:") == std::string::npos || !is_code(line)) continue;
       ++checked;
       EXPECT_NE(line.find("(outcrop::kernels::Isa)" + std::to_string(level)), std::string::npos) << line;
     }

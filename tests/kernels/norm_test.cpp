@@ -163,6 +163,27 @@ TEST(RmsNorm, AccumulateAddsToTheGradientsThatAreThere) {
                kUnitRoundoff<float>, "dweight");
 }
 
+TEST(RmsNorm, RoundsBeforeTheProductWithOffsetZeroAndAfterItWithOne) {
+  // Bit for bit what Transformers computes, given the same 1 / rms.
+  for (const double offset : {0.0, 1.0}) {
+    const Variant v{3, 45, offset};
+    const PaddedRows<bfloat16> x(normal_values(v.rows * v.cols, 1), v.rows, v.cols, 3);
+    const PaddedRows<bfloat16> weight(normal_values(v.cols, 2), 1, v.cols);
+    PaddedRows<bfloat16> out(v.rows, v.cols, 6);
+    std::vector<float> inverse(3);
+    kernels::rms_norm(out.data(), inverse.data(), x.data(), weight.data(), shape_of(v, 3));
+    for (std::int64_t r = 0; r < v.rows; ++r) {
+      for (std::int64_t c = 0; c < v.cols; ++c) {
+        const float normalised = static_cast<float>(x.at(r, c)) * inverse[static_cast<std::size_t>(r)];
+        const float w = static_cast<float>(weight.at(0, c));
+        const bfloat16 before(static_cast<float>(bfloat16(normalised)) * w);
+        const bfloat16 after(normalised * (w + 1.0F));
+        EXPECT_EQ(static_cast<float>(out.at(r, c)), static_cast<float>(offset == 0.0 ? before : after));
+      }
+    }
+  }
+}
+
 TEST(RmsNorm, NanStaysInItsRow) {
   const Variant v{3, 20, 0.0};
   Values input = normal_values(60, 1);
