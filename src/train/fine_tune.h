@@ -11,17 +11,17 @@
 //   checkpoints/step-N/   state.json, tensors.safetensors (masters, moments); written whole or not at all
 //   best/             parameters of the best validation loss, when validation data is given
 
+#include "base/files.h"
+#include "base/result.h"
+#include "data/packing.h"
+#include "model/trainable.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include "base/files.h"
-#include "base/result.h"
-#include "data/packing.h"
-#include "model/trainable.h"
 
 namespace outcrop::train {
 
@@ -35,14 +35,14 @@ struct FineTuneOptions {
   double learning_rate = 1e-3;
   double min_learning_rate_ratio = 0.0;  ///< of linear and cosine, at the end
   Schedule schedule = Schedule::cosine;
-  double warmup_ratio = 0.05;        ///< of all steps, at least one step when above zero
+  double warmup_ratio = 0.05;  ///< of all steps, at least one step when above zero
   double weight_decay = 0.0;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double clip_norm = 1.0;            ///< 0: off
+  double clip_norm = 1.0;  ///< 0: off
   std::uint64_t seed = 0;
-  std::int64_t validate_every = 0;   ///< steps; 0: at the end of each epoch
+  std::int64_t validate_every = 0;    ///< steps; 0: at the end of each epoch
   std::int64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch
   std::int64_t keep_checkpoints = 2;
   std::int64_t early_stopping_patience = 0;  ///< validations without improvement; 0: off
