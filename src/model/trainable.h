@@ -2,6 +2,9 @@
 // Running a model for training: forward, loss and hand-derived backward over a packed row of segments.
 // The trainable parameters and their gradients are flat float buffers, which is all that an optimizer sees.
 
+#include "model/lora.h"
+#include "model/model.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,9 +12,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "model/lora.h"
-#include "model/model.h"
 
 namespace outcrop::model {
 
@@ -25,9 +25,9 @@ struct PackedRow {
 };
 
 struct RowLoss {
-  double loss_sum = 0.0;      ///< nats over the targets
-  std::int64_t targets = 0;   ///< tokens that had one
-  std::int64_t correct = 0;   ///< predicted greedily
+  double loss_sum = 0.0;     ///< nats over the targets
+  std::int64_t targets = 0;  ///< tokens that had one
+  std::int64_t correct = 0;  ///< predicted greedily
 };
 
 /// One trainable tensor, for weight-decay groups, names and checkpoints.
@@ -39,16 +39,16 @@ struct TrainableTensor {
 };
 
 struct TrainableOptions {
-  std::optional<LoraAdapter> lora;    ///< start from this adapter; none: full fine-tuning
-  bool train_full = false;            ///< all weights, float masters
-  std::int64_t max_row_tokens = 2048;  ///< the longest PackedRow that will come
+  std::optional<LoraAdapter> lora = {};  ///< start from this adapter; none: full fine-tuning
+  bool train_full = false;               ///< all weights, float masters
+  std::int64_t max_row_tokens = 2048;    ///< the longest PackedRow that will come
   std::int64_t loss_chunk_tokens = 256;  ///< logits are computed for this many targets at a time
 };
 
 /// What training will need, computed before anything is allocated. Bytes.
 struct TrainableMemory {
-  std::int64_t weights = 0;      ///< compute copies and mapped weights
-  std::int64_t masters = 0;      ///< float parameters
+  std::int64_t weights = 0;  ///< compute copies and mapped weights
+  std::int64_t masters = 0;  ///< float parameters
   std::int64_t gradients = 0;
   std::int64_t activations = 0;  ///< saved for backward, at max_row_tokens
   std::int64_t workspace = 0;    ///< logits chunk and scratch
