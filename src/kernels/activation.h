@@ -1,9 +1,9 @@
 #pragma once
 // Gated activations of the feed-forward block (Shazeer 2020): h = act(gate) * up.
 
-#include <cstdint>
-
 #include "kernels/bfloat16.h"
+
+#include <cstdint>
 
 namespace outcrop::kernels {
 
@@ -18,7 +18,7 @@ void gated_activation(T* out, std::int64_t out_stride, const T* gate_up, std::in
 /// d_gate_up [rows, 2F] from dh [rows, F] and the saved gate_up. d_gate_up may alias gate_up.
 template <class T>
 void gated_activation_backward(T* d_gate_up, std::int64_t d_gate_up_stride, const T* dh, std::int64_t dh_stride,
-                               const T* gate_up, std::int64_t gate_up_stride, std::int64_t rows, std::int64_t width,
-                               Activation activation) noexcept;
+                               const T* gate_up, std::int64_t gate_up_stride, std::int64_t rows,
+                               std::int64_t width, Activation activation) noexcept;
 
 }  // namespace outcrop::kernels

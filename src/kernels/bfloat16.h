@@ -24,7 +24,8 @@ struct bfloat16 {
  private:
   static std::uint16_t round(float value) noexcept {
     const auto word = std::bit_cast<std::uint32_t>(value);
-    if ((word & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((word >> 16) | 0x40U);  // quiet NaN
+    if ((word & 0x7FFFFFFFU) > 0x7F800000U)
+      return static_cast<std::uint16_t>((word >> 16) | 0x40U);  // quiet NaN
     return static_cast<std::uint16_t>((word + 0x7FFFU + ((word >> 16) & 1U)) >> 16);
   }
 };

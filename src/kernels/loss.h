@@ -1,9 +1,9 @@
 #pragma once
 // Softmax cross-entropy on a block of logits, with its gradient in the same pass.
 
-#include <cstdint>
-
 #include "kernels/bfloat16.h"
+
+#include <cstdint>
 
 namespace outcrop::kernels {
 
@@ -14,8 +14,8 @@ namespace outcrop::kernels {
 /// dlogits: [rows, V] of T, rows `dlogits_stride` apart; must not overlap logits unless T is float and the
 /// strides agree.
 template <class T>
-void cross_entropy(float* loss, T* dlogits, std::int64_t dlogits_stride, std::uint8_t* correct, const float* logits,
-                   std::int64_t stride, const std::int32_t* targets, std::int64_t rows, std::int64_t vocab,
-                   float scale) noexcept;
+void cross_entropy(float* loss, T* dlogits, std::int64_t dlogits_stride, std::uint8_t* correct,
+                   const float* logits, std::int64_t stride, const std::int32_t* targets, std::int64_t rows,
+                   std::int64_t vocab, float scale) noexcept;
 
 }  // namespace outcrop::kernels

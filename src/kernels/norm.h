@@ -1,9 +1,9 @@
 #pragma once
 // RMSNorm (Zhang & Sennrich 2019), forward and backward.
 
-#include <cstdint>
-
 #include "kernels/bfloat16.h"
+
+#include <cstdint>
 
 namespace outcrop::kernels {
 
@@ -27,7 +27,7 @@ void rms_norm(T* out, float* inverse_rms, const T* x, const T* weight, const Nor
 ///   dy: rows `out_stride` apart; x and dx: rows `x_stride` apart. dx may alias dy when the strides agree.
 /// The order of summation into dweight is fixed for a given shape, whatever the number of threads.
 template <class T>
-void rms_norm_backward(T* dx, float* dweight, const T* dy, const T* x, const T* weight, const float* inverse_rms,
-                       const NormShape& shape, bool accumulate) noexcept;
+void rms_norm_backward(T* dx, float* dweight, const T* dy, const T* x, const T* weight,
+                       const float* inverse_rms, const NormShape& shape, bool accumulate) noexcept;
 
 }  // namespace outcrop::kernels

@@ -1,9 +1,9 @@
 #pragma once
 // AdamW (Loshchilov & Hutter 2019) on flat float buffers, and the gradient norm.
 
-#include <cstdint>
-
 #include "kernels/bfloat16.h"
+
+#include <cstdint>
 
 namespace outcrop::kernels {
 

@@ -3,13 +3,13 @@
 // with the operation's name; user data never reaches here unchecked. T = float or bfloat16.
 // All run on the compute pool and give the same result for any number of threads.
 
-#include <cstdint>
-#include <span>
-
 #include "kernels/activation.h"
 #include "kernels/bfloat16.h"
 #include "kernels/rope.h"
 #include "tensor/matrix.h"
+
+#include <cstdint>
+#include <span>
 
 namespace outcrop::ops {
 
@@ -23,7 +23,8 @@ template <class T, class Out>
 void linear(Matrix<Out> y, Matrix<const T> x, Matrix<const T> w, Write write = Write::overwrite);
 /// dx[T,K] = dy[T,N] w.
 template <class T, class Out>
-void linear_backward_input(Matrix<Out> dx, Matrix<const T> dy, Matrix<const T> w, Write write = Write::overwrite);
+void linear_backward_input(Matrix<Out> dx, Matrix<const T> dy, Matrix<const T> w,
+                           Write write = Write::overwrite);
 /// dw[N,K] = dyᵀ x, in float.
 template <class T>
 void linear_backward_weight(Matrix<float> dw, Matrix<const T> dy, Matrix<const T> x, Write write);
@@ -39,7 +40,8 @@ void rms_norm(Matrix<T> out, std::span<float> inverse_rms, Matrix<const T> x, st
 /// dweight: [cols], accumulated; may be empty.
 template <class T>
 void rms_norm_backward(Matrix<T> dx, std::span<float> dweight, Matrix<const T> dy, Matrix<const T> x,
-                       std::span<const T> weight, std::span<const float> inverse_rms, RmsNorm options, Write write);
+                       std::span<const T> weight, std::span<const float> inverse_rms, RmsNorm options,
+                       Write write);
 
 /// Rotary tables for positions 0 … positions-1.
 struct RopeTable {
@@ -64,7 +66,8 @@ void add(Matrix<T> out, Matrix<const T> a, Matrix<const T> b);
 template <class T>
 void embedding(Matrix<T> out, Matrix<const T> table, std::span<const std::int32_t> ids, float scale);
 template <class T>
-void embedding_backward(Matrix<float> dtable, Matrix<const T> dout, std::span<const std::int32_t> ids, float scale);
+void embedding_backward(Matrix<float> dtable, Matrix<const T> dout, std::span<const std::int32_t> ids,
+                        float scale);
 
 struct CrossEntropy {
   double loss_sum = 0.0;     ///< nats, over the rows
