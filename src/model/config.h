@@ -57,6 +57,7 @@ struct DecoderConfig {
   std::int64_t kv_width() const noexcept { return kv_heads * head_width; }
   std::int64_t qkv_width() const noexcept { return query_width() + 2 * kv_width(); }
   std::int64_t layer_count() const noexcept { return static_cast<std::int64_t>(layers.size()); }
+  friend bool operator==(const DecoderConfig&, const DecoderConfig&) = default;
 };
 
 }  // namespace outcrop::model
