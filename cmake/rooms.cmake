@@ -5,12 +5,14 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(dnnl REQUIRED CONFIG)
 find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED)
 # oneDNN's OpenMP runtime: our pool splits the work, so oneDNN is told to use one thread.
 find_library(OUTCROP_GOMP NAMES libgomp.so.1 gomp REQUIRED)
 
 # What a room needs from outside, beside its rooms.
 set(OUTCROP_LIBS_base PUBLIC Threads::Threads PRIVATE fmt::fmt)
 set(OUTCROP_LIBS_json PRIVATE nlohmann_json::nlohmann_json)
+set(OUTCROP_LIBS_crypto PRIVATE OpenSSL::Crypto)
 set(OUTCROP_LIBS_kernels PRIVATE DNNL::dnnl ${OUTCROP_GOMP})
 set(OUTCROP_LIBS_tokenizer PRIVATE outcrop_bridge)
 set(OUTCROP_LIBS_cli PRIVATE CLI11::CLI11)
