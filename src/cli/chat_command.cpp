@@ -228,7 +228,7 @@ void add_chat_command(CLI::App& app, Invocation& invocation) {
   add_generation_options(*command, options->generation);
   command->callback([options, message, &invocation] {
     const bool one_message = message->count() > 0;
-    if (invocation.globals.json && !one_message) throw CLI::RequiredError("--message, when --json is given,");
+    if (invocation.globals.json && !one_message) throw CLI::ValidationError("--json", "needs --message");
     invocation.action = [options, one_message, &invocation] { return chat(invocation, *options, one_message); };
   });
 }

@@ -77,24 +77,30 @@ const CLI::App* selected(const CLI::App* app) {
   return app;
 }
 
-/// "did you mean" for the first argument that nothing knows; empty when nothing is near.
-std::string suggestion(const CLI::App& app, const CLI::App& command) {
+/// The name that was probably meant, or an empty one.
+std::string nearest_known(const CLI::App& command, const std::string& wrong) {
   std::vector<std::string> known;
-  for (const CLI::App* level = &command; level != nullptr; level = level->get_parent()) {
-    for (const CLI::Option* option : level->get_options()) {
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  if (wrong.starts_with('-')) {
+    for (const CLI::App* level = &command; level != nullptr; level = level->get_parent()) {
+      for (const CLI::Option* option : level->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    }
+  } else {
+    for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(sub->get_name());
     }
   }
-  for (const CLI::App* sub : command.get_subcommands([](const CLI::App*) { return true; })) {
-    known.push_back(sub->get_name());
-  }
-  for (const std::string& extra : app.remaining(/*recurse=*/true)) {
-    const std::string name = extra.substr(0, extra.find('='));
-    if (const std::string_view near = nearest_name(name, known); !near.empty()) {
-      return fmt::format("did you mean '{}'? ", near);
-    }
-  }
-  return {};
+  return std::string(nearest_name(wrong.substr(0, wrong.find('=')), known));
+}
+
+/// What the parser could not place; an option rather than its value.
+std::string unexpected_argument(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
+  const auto option =
+      std::find_if(extras.begin(), extras.end(), [](const auto& text) { return text.starts_with('-'); });
+  if (option != extras.end()) return *option;
+  return extras.empty() ? std::string() : extras.front();
 }
 
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
@@ -104,9 +110,19 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
     path = path.empty() ? level->get_name() : level->get_name() + " " + path;
   }
   std::string message = error.what();
-  if (!message.empty() && message.back() == '.') message.pop_back();
-  fmt::print(stderr, "outcrop: error: {}\noutcrop: {}see `{} --help`\n", message, suggestion(app, *command),
-             path);
+  const std::string wrong = unexpected_argument(app);
+  if (!wrong.empty()) {
+    const char* what = wrong.starts_with('-')                      ? "option"
+                       : command->get_require_subcommand_min() > 0 ? "command"
+                                                                   : "argument";
+    message = fmt::format("'{}' has no {} '{}'", path, what, shorten(wrong, 60));
+    if (const std::string near = nearest_known(*command, wrong); !near.empty()) {
+      message += fmt::format("; did you mean '{}'?", near);
+    }
+  } else if (command->get_require_subcommand_min() > 0) {
+    message = fmt::format("'{}' needs a command", path);
+  }
+  fmt::print(stderr, "outcrop: error: {}\noutcrop: see `{} --help`\n", message, path);
   return kUsage;
 }
 

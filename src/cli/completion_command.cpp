@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/terminal.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,20 +20,52 @@ constexpr const char* kFooter = R"(Examples:
   outcrop completion bash > ~/.local/share/bash-completion/completions/outcrop
   outcrop completion zsh > "${fpath[1]}/_outcrop")";
 
-// The bash function also serves zsh, through its bashcompinit. Words before the cursor name the command; the
-// word before it may be an option that takes a value.
-constexpr const char* kScript = R"(_outcrop() {{
-  local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} command="" words="" word
-  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+/// What differs between the shells: reading the words before the cursor, and offering candidates.
+struct Shell {
+  const char* head;
+  const char* before;  ///< the words between the program and the cursor
+  const char* previous;
+  const char* tail;
+};
+
+constexpr Shell kBash{.head = R"(# bash completion for outcrop, made by: outcrop completion bash
+# Model ids have colons, which bash takes for word borders unless told otherwise.
+COMP_WORDBREAKS=${COMP_WORDBREAKS//:}
+_outcrop_words() { COMPREPLY=($(compgen -W "$1" -- "${COMP_WORDS[COMP_CWORD]}")); }
+_outcrop_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")); }
+_outcrop_folders() { compopt -o filenames; COMPREPLY=($(compgen -d -- "${COMP_WORDS[COMP_CWORD]}")); }
+)",
+                      .before = R"("${COMP_WORDS[@]:1:COMP_CWORD-1}")",
+                      .previous = "${COMP_WORDS[COMP_CWORD-1]}",
+                      .tail = "complete -F _outcrop outcrop\n"};
+
+constexpr Shell kZsh{.head = R"(#compdef outcrop
+# zsh completion for outcrop, made by: outcrop completion zsh
+_outcrop_words() { compadd -- ${=1}; }
+_outcrop_files() { _files; }
+_outcrop_folders() { _files -/; }
+)",
+                     .before = R"("${(@)words[2,CURRENT-1]}")",
+                     .previous = "${words[CURRENT-1]}",
+                     .tail = R"(if [ "$funcstack[1]" = "_outcrop" ]; then
+  _outcrop "$@"
+else
+  compdef _outcrop outcrop
+fi
+)"};
+
+// The words before the cursor name the command; the last of them may be an option that takes a value.
+constexpr const char* kFunction = R"(_outcrop() {{
+  local command="" word
+  for word in {before}; do
     case "$command $word" in
       {paths}) command="$command $word" ;;
     esac
   done
-  case "$command $previous" in
+  case "$command {previous}" in
 {values}  esac
   case "$command" in
 {words}  esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }}
 )";
 
@@ -58,11 +91,12 @@ std::string choices(const CLI::Option& option) {
 /// What completes an option's value, as a line of shell.
 std::string value_action(const CLI::Option& option) {
   const std::string type = option.get_type_name();
-  if (type == "MODEL") return fmt::format("words=\"{}\"", kModels);
-  if (type == "FILE" || type == "PATH") return R"(COMPREPLY=($(compgen -f -- "$current")); return)";
-  if (type == "DIR") return R"(COMPREPLY=($(compgen -d -- "$current")); return)";
-  if (const std::string known = choices(option); !known.empty()) return fmt::format("words=\"{}\"", known);
-  return "return";
+  if (type == "MODEL") return fmt::format("_outcrop_words \"{}\"", kModels);
+  if (type == "FILE" || type == "PATH") return "_outcrop_files";
+  if (type == "DIR") return "_outcrop_folders";
+  if (const std::string known = choices(option); !known.empty())
+    return fmt::format("_outcrop_words \"{}\"", known);
+  return ":";  // free text: offer nothing
 }
 
 struct Script {
@@ -71,61 +105,50 @@ struct Script {
   std::string words;               ///< case arms by command
 };
 
+/// What may stand next at a level: a file; or ids, subcommands and options.
+std::string level_action(const CLI::App& app, const std::vector<std::string>& options) {
+  std::string words;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_positional()) continue;
+    if (option->get_type_name() == "MODEL") words += fmt::format("{} ", kModels);
+    if (option->get_type_name() == "PATH") return "_outcrop_files";
+    if (const std::string known = choices(*option); !known.empty()) words += known + " ";
+  }
+  for (const CLI::App* sub : app.get_subcommands(is_any)) words += sub->get_name() + " ";
+  return fmt::format("_outcrop_words \"{}{}\"", words, fmt::join(options, " "));
+}
+
+/// `inherited`: the root's options, which may follow every command.
 void add_level(const CLI::App& app, const std::string& path, const std::vector<std::string>& inherited,
                Script& script) {
   std::vector<std::string> options = inherited;
-  std::vector<std::string> here;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_positional()) {
-      if (option->get_type_name() == "MODEL") here.emplace_back(kModels);
-      if (option->get_type_name() == "PATH") here.emplace_back(R"($(compgen -f -- "$current"))");
-      continue;
-    }
     for (const std::string& name : option->get_lnames()) {
-      options.push_back("--" + name);
+      const std::string spelled = "--" + name;
+      if (std::find(options.begin(), options.end(), spelled) == options.end()) options.push_back(spelled);
       if (option->get_items_expected_max() == 0) continue;
-      // `--home` may follow any command, the others only their own.
       const std::string pattern =
-          path.empty() ? fmt::format("*\" --{}\"", name) : fmt::format("\"{} --{}\"", path, name);
-      const std::string action = value_action(*option);
-      const bool offers_words = action.starts_with("words=");
-      script.values += fmt::format(
-          "    {}) {} ;;\n", pattern,
-          offers_words ? action + R"(; COMPREPLY=($(compgen -W "$words" -- "$current")); return)" : action);
+          path.empty() ? fmt::format("*\" {}\"", spelled) : fmt::format("\"{} {}\"", path, spelled);
+      script.values += fmt::format("    {}) {}; return ;;\n", pattern, value_action(*option));
     }
   }
-  const auto subcommands = app.get_subcommands(is_any);
-  for (const CLI::App* sub : subcommands) here.push_back(sub->get_name());
-  for (const std::string& option : options) {
-    if (std::find(here.begin(), here.end(), option) == here.end()) here.push_back(option);
-  }
-  script.words += fmt::format("    \"{}\") words=\"{}\" ;;\n", path, fmt::join(here, " "));
-  // Only the root's options fall through to every command.
+  script.words += fmt::format("    \"{}\") {} ;;\n", path, level_action(app, options));
   const std::vector<std::string> passed_on = path.empty() ? options : inherited;
-  for (const CLI::App* sub : subcommands) {
+  for (const CLI::App* sub : app.get_subcommands(is_any)) {
     const std::string sub_path = path + " " + sub->get_name();
     script.paths.push_back("\"" + sub_path + "\"");
     add_level(*sub, sub_path, passed_on, script);
   }
 }
 
-std::string completion_script(const CLI::App& root, const std::string& shell) {
+std::string completion_script(const CLI::App& root, const Shell& shell) {
   Script script;
   add_level(root, "", {}, script);
-  const std::string function =
-      fmt::format(fmt::runtime(kScript), fmt::arg("paths", fmt::join(script.paths, "|")),
-                  fmt::arg("values", script.values), fmt::arg("words", script.words));
-  if (shell == "bash") {
-    // Ids have colons, which bash takes for word borders unless told otherwise.
-    return fmt::format(
-        "# bash completion for outcrop, made by: outcrop completion bash\n"
-        "COMP_WORDBREAKS=${{COMP_WORDBREAKS//:}}\n{}complete -F _outcrop outcrop\n",
-        function);
-  }
-  return fmt::format(
-      "#compdef outcrop\n# zsh completion for outcrop, made by: outcrop completion zsh\n"
-      "autoload -U +X bashcompinit && bashcompinit\n{}complete -F _outcrop outcrop\n",
-      function);
+  return shell.head +
+         fmt::format(fmt::runtime(kFunction), fmt::arg("before", shell.before),
+                     fmt::arg("previous", shell.previous), fmt::arg("paths", fmt::join(script.paths, "|")),
+                     fmt::arg("values", script.values), fmt::arg("words", script.words)) +
+         shell.tail;
 }
 
 }  // namespace
@@ -141,7 +164,7 @@ void add_completion_command(CLI::App& app, Invocation& invocation) {
       ->option_text("{bash,zsh} REQUIRED");
   command->callback([shell, &app, &invocation] {
     invocation.action = [shell, &app]() -> Status {
-      print(completion_script(app, *shell));
+      print(completion_script(app, *shell == "zsh" ? kZsh : kBash));
       return {};
     };
   });

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -77,31 +78,39 @@ std::optional<std::int64_t> number_after(std::string_view text, std::string_view
   return parsed.ec == std::errc{} ? std::optional(number) : std::nullopt;
 }
 
+/// A file of /proc or /sys: those have no size, so read_file() would find them empty. Empty when there is none.
+std::string read_kernel_file(const Path& path) {
+  std::string text;
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return text;
+  char chunk[4096];
+  while (const std::size_t got = std::fread(chunk, 1, sizeof chunk, file)) text.append(chunk, got);
+  (void)std::fclose(file);
+  return text;
+}
+
 std::string cpu_name() {
-  const auto text = read_file("/proc/cpuinfo");
-  if (!text) return "unknown processor";
+  const std::string text = read_kernel_file("/proc/cpuinfo");
   constexpr std::string_view key = "model name";
-  const std::size_t at = text->find(key);
+  const std::size_t at = text.find(key);
   if (at == std::string::npos) return "unknown processor";
-  const std::size_t begin = text->find_first_not_of(" \t:", at + key.size());
-  return text->substr(begin, text->find('\n', begin) - begin);
+  const std::size_t begin = text.find_first_not_of(" \t:", at + key.size());
+  return text.substr(begin, text.find('\n', begin) - begin);
 }
 
 /// The process's control-group file (version 2, then version 1 of its name), as seen inside a container.
 std::optional<std::int64_t> control_group_bytes(const char* v2, const char* v1) {
   for (const Path& path : {Path("/sys/fs/cgroup") / v2, Path("/sys/fs/cgroup/memory") / v1}) {
-    if (const auto text = read_file(path)) {
-      if (const auto bytes = number_after(*text, "")) return bytes;  // "max" is no number: no limit
-    }
+    // "max" is no number: no limit.
+    if (const auto bytes = number_after(read_kernel_file(path), "")) return bytes;
   }
   return std::nullopt;
 }
 
 void read_memory(MachineReport& machine) {
-  if (const auto text = read_file("/proc/meminfo")) {
-    machine.memory_total_bytes = number_after(*text, "MemTotal").value_or(0) * 1024;
-    machine.memory_available_bytes = number_after(*text, "MemAvailable").value_or(0) * 1024;
-  }
+  const std::string text = read_kernel_file("/proc/meminfo");
+  machine.memory_total_bytes = number_after(text, "MemTotal").value_or(0) * 1024;
+  machine.memory_available_bytes = number_after(text, "MemAvailable").value_or(0) * 1024;
   const auto limit = control_group_bytes("memory.max", "memory.limit_in_bytes");
   if (!limit || *limit >= machine.memory_total_bytes) return;
   machine.memory_total_bytes = *limit;
