@@ -43,6 +43,33 @@ double sum_of_exponentials(std::span<const float> logits, float largest) noexcep
   return sum;
 }
 
+template <class Before>
+void keep_largest(std::vector<std::int32_t>& ids, std::int32_t count, const Before& before) {
+  // The heap of a partial sort turns most ids away at its top; for large counts it would be deep.
+  if (count <= 1024) {
+    std::partial_sort(ids.begin(), ids.begin() + count, ids.end(), before);
+  } else {
+    std::nth_element(ids.begin(), ids.begin() + (count - 1), ids.end(), before);
+  }
+  ids.resize(static_cast<std::size_t>(count));
+}
+
+/// Sorts from the front, in growing pieces, and cuts after the first id for which `enough` is true.
+template <class Before, class Enough>
+void keep_largest_until(std::vector<std::int32_t>& ids, const Before& before, Enough enough) {
+  std::size_t sorted = 0;
+  while (sorted < ids.size()) {
+    const std::size_t end = std::min(ids.size(), std::max<std::size_t>(256, sorted * 4));
+    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(sorted);
+    const auto last = ids.begin() + static_cast<std::ptrdiff_t>(end);
+    if (last != ids.end()) std::nth_element(first, last, ids.end(), before);
+    std::sort(first, last, before);
+    for (; sorted < end; ++sorted) {
+      if (enough(ids[sorted])) return ids.resize(sorted + 1);
+    }
+  }
+}
+
 Status out_of_range(const char* field, const char* range, double value) {
   return fail(Code::invalid_argument, fmt::format("{} must be {}, got {:g}", field, range, value));
 }
@@ -133,8 +160,7 @@ TokenId Sampler::draw(std::span<float> logits, float best) {
   order_.resize(logits.size());
   std::iota(order_.begin(), order_.end(), 0);
   if (options_.top_k > 0 && options_.top_k < vocabulary) {
-    std::nth_element(order_.begin(), order_.begin() + (options_.top_k - 1), order_.end(), before);
-    order_.resize(static_cast<std::size_t>(options_.top_k));
+    keep_largest(order_, options_.top_k, before);
   }
   double total = 0.0;
   for (const std::int32_t id : order_) {
@@ -145,16 +171,14 @@ TokenId Sampler::draw(std::span<float> logits, float best) {
   }
 
   if (options_.top_p < 1.0F) {
-    // Tokens below (1 - p) / n of the mass sum to less than 1 - p: the nucleus lies among the others, which
-    // are few enough to sort.
+    // Tokens below (1 - p) / n of the mass sum to less than 1 - p: the nucleus lies among the others.
     const double wanted = static_cast<double>(options_.top_p) * total;
     const double floor = (total - wanted) / static_cast<double>(order_.size());
     std::erase_if(order_, [&](std::int32_t id) { return weight(id) < floor; });
-    std::sort(order_.begin(), order_.end(), before);
-    double mass = 0.0;
-    std::size_t kept = 0;
-    while (kept < order_.size() && (kept == 0 || mass < wanted)) mass += weight(order_[kept++]);
-    order_.resize(kept);
+    keep_largest_until(order_, before, [&, mass = 0.0](std::int32_t id) mutable {
+      mass += weight(id);
+      return mass >= wanted;
+    });
   }
   // The likeliest token's weight is exactly 1, up to the penalty's rounding.
   if (options_.min_p > 0.0F) {
