@@ -1,0 +1,138 @@
+#include "service/customize_run.h"
+
+#include "train/checkpoint.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace outcrop::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Members of config.json that say when and by what it was written, or that may change between starts.
+bool may_differ(std::string_view key) {
+  return key == "created" || key == "version" || key == "checkpoint_every" || key == "keep_checkpoints";
+}
+
+/// "training.learning_rate: was 0.001, is 0.002"; empty when all is the same.
+std::string first_difference(const Json& stored, const Json& wanted, const std::string& prefix) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto [key, value] = wanted.member(i);
+    if (may_differ(key)) continue;
+    const Json& before = stored[key];
+    if (before == value) continue;
+    const std::string name = prefix + std::string(key);
+    if (before.is_object() && value.is_object()) {
+      if (std::string inner = first_difference(before, value, name + '.'); !inner.empty()) return inner;
+      continue;
+    }
+    return fmt::format("{}: was {}, is {}", name, before.dump(), value.dump());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RunLock> RunLock::take(const Path& home, std::string_view name) {
+  const Path jobs = home / "jobs";
+  OUTCROP_CHECK_OK(make_directories(jobs));
+  const Path path = jobs / fmt::format(".{}.lock", name);
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0)
+    return fail(Code::io, fmt::format("{}: cannot open: {}", path.string(), std::strerror(errno)));
+  RunLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::conflict, fmt::format("run '{}' is being worked on by another process", name));
+  }
+  return lock;
+}
+
+RunLock::RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+RunLock::~RunLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+RunFolder::RunFolder(const Path& home, std::string_view name) : name_(name), path_(home / "jobs" / name) {}
+
+RunState RunFolder::state() const {
+  std::error_code ignored;
+  if (!fs::exists(path_, ignored)) return RunState::absent;
+  return fs::exists(path_ / "result.json", ignored) ? RunState::finished : RunState::unfinished;
+}
+
+Status RunFolder::check(bool resume, bool replace) const {
+  switch (state()) {
+    case RunState::absent:
+      if (resume) {
+        return fail(Code::not_found,
+                    fmt::format("there is no run '{}' to resume ({} does not exist); start it without "
+                                "--resume",
+                                name_, path_.string()));
+      }
+      return {};
+    case RunState::unfinished: {
+      if (resume || replace) return {};
+      const auto step = train::Checkpoints::newest_step(path_ / "checkpoints");
+      return fail(Code::conflict,
+                  fmt::format("run '{}' is unfinished ({}): go on with --resume, or start anew with --replace",
+                              name_, step ? fmt::format("checkpoint of step {}", *step) : "no checkpoint yet"));
+    }
+    case RunState::finished:
+      if (replace) return {};
+      return fail(Code::already_exists,
+                  fmt::format("run '{}' is finished: {}", name_,
+                              resume ? "there is nothing to resume"
+                                     : "choose another name, or start anew with --replace"));
+  }
+  return {};
+}
+
+Status RunFolder::create(const Json& config) const {
+  std::error_code error;
+  if (fs::exists(path_, error)) {
+    // Renamed first: what a crash leaves of a removal must not look like a run.
+    const Path trash = path_.parent_path() / fmt::format(".{}.removed-{}", name_, ::getpid());
+    fs::remove_all(trash, error);
+    fs::rename(path_, trash, error);
+    if (error) return fail(Code::io, fmt::format("{}: cannot remove: {}", path_.string(), error.message()));
+    fs::remove_all(trash, error);
+  }
+  // Built beside and renamed, so that a run folder always has its configuration.
+  const Path fresh = path_.parent_path() / fmt::format(".{}.new-{}", name_, ::getpid());
+  fs::remove_all(fresh, error);
+  OUTCROP_CHECK_OK(make_directories(fresh));
+  OUTCROP_CHECK_OK(write_file_atomic(fresh / "config.json", config.dump(2) + '\n'));
+  fs::rename(fresh, path_, error);
+  if (error) return fail(Code::io, fmt::format("{}: cannot make: {}", path_.string(), error.message()));
+  return sync_directory(path_.parent_path());
+}
+
+Status RunFolder::check_same_config(const Json& config) const {
+  const Path file = path_ / "config.json";
+  OUTCROP_TRY(const std::string text, read_file(file));
+  auto stored = Json::parse(text);
+  if (!stored) return forward_error(stored, file.string());
+  const std::string difference = first_difference(*stored, config, "");
+  if (difference.empty()) return {};
+  return fail(
+      Code::conflict,
+      fmt::format("run '{}' cannot go on with other settings: {}; give the same as before, or start anew with "
+                  "--replace",
+                  name_, difference));
+}
+
+Status RunFolder::finish(const Json& result) const {
+  return write_file_atomic(path_ / "result.json", result.dump(2) + '\n');
+}
+
+}  // namespace outcrop::service
