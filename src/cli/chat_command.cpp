@@ -192,14 +192,14 @@ Result<int> Chat::converse() {
   }
 }
 
-Status answer_once(Chat& chat, const Invocation& invocation, const Options& options) {
+Status answer_once(Chat& chat, Invocation& invocation, const Options& options) {
   OUTCROP_TRY(const Generation answer, chat.answer(options.message));
   if (invocation.globals.json) {
     print_json_document(to_json(options.model, answer));
   } else {
     print("\n");
   }
-  if (answer.reason == StopReason::cancelled) return fail(Code::cancelled, "stopped before the answer ended");
+  if (answer.reason == StopReason::cancelled) invocation.exit_status = kCancelled;
   const std::string_view note = ending_note(answer.reason);
   if (!note.empty() && !invocation.globals.quiet) fmt::print(stderr, "outcrop: {}\n", note);
   return {};
