@@ -1,14 +1,14 @@
 #pragma once
 // From records to packed rows of tokens: encoding with loss masks, length policy, and best-fit packing.
 
+#include "base/result.h"
+#include "data/record.h"
+#include "tokenizer/conversation.h"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/result.h"
-#include "data/record.h"
-#include "tokenizer/conversation.h"
 
 namespace outcrop::data {
 
@@ -27,9 +27,9 @@ struct EncodeOptions {
 /// All examples in two flat buffers; example i is [starts[i], starts[i+1]).
 struct EncodedExamples {
   std::vector<TokenId> tokens;
-  std::vector<std::int32_t> targets;   ///< per token: the next token where it is the assistant's, else -1
+  std::vector<std::int32_t> targets;  ///< per token: the next token where it is the assistant's, else -1
   std::vector<std::int64_t> starts{0};
-  std::vector<std::int64_t> lines;     ///< the record's line in its file
+  std::vector<std::int64_t> lines;  ///< the record's line in its file
   std::int64_t target_tokens = 0;
   std::int64_t dropped = 0;
 

@@ -1,21 +1,22 @@
 #pragma once
 // Training and prompt records, whatever format they came in.
 
+#include "base/files.h"
+#include "base/result.h"
+#include "tokenizer/chat_template.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/files.h"
-#include "base/result.h"
-#include "tokenizer/chat_template.h"
-
 namespace outcrop::data {
 
 enum class RecordFormat : std::uint8_t {
   prompt_completion,          ///< {"prompt": "...", "completion": "..."}
-  bedrock_conversation_2024,  ///< {"schemaVersion": "bedrock-conversation-2024", "system": [{"text"}], "messages": [...]}
+  bedrock_conversation_2024,  ///< {"schemaVersion": "bedrock-conversation-2024", "system": [{"text"}],
+                              ///< "messages": [...]}
   claude_messages,            ///< {"system": "...", "messages": [{"role", "content": "..."}]}
   openai_chat,                ///< {"messages": [{"role": "system"|"user"|"assistant", "content": "..."}]}
 };
@@ -55,15 +56,16 @@ struct Findings {
 };
 
 struct PromptRecord {
-  Record record;                         ///< without the expected answer
-  std::optional<std::string> expected;   ///< the trailing assistant message or completion, if any
+  Record record;                        ///< without the expected answer
+  std::optional<std::string> expected;  ///< the trailing assistant message or completion, if any
 };
 
 /// One JSONL line. Adds to findings and returns nothing when a rule is broken.
 std::optional<Record> parse_record(std::string_view json_line, Purpose purpose, std::string_view file,
                                    std::int64_t line, Findings& findings);
 
-/// A whole JSONL file; an error lists all findings up to 100. Empty lines are skipped; an empty file is an error.
+/// A whole JSONL file; an error lists all findings up to 100. Empty lines are skipped; an empty file is an
+/// error.
 Result<std::vector<Record>> read_training_records(const Path& file);
 Result<std::vector<PromptRecord>> read_prompt_records(const Path& file);
 
