@@ -13,6 +13,9 @@
 //                 PyTorch), u32 type, u64 offset from the start of the data}
 //   …       …     padding to general.alignment (32 unless set), then the data
 
+#include "base/files.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -23,14 +26,21 @@
 #include <variant>
 #include <vector>
 
-#include "base/files.h"
-#include "base/result.h"
-
 namespace outcrop::formats {
 
 /// Tensor types by their number in the file.
 enum class GgufType : std::uint32_t {
-  f32 = 0, f16 = 1, q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, q4_k = 12, q5_k = 13, q6_k = 14, bf16 = 30
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q4_1 = 3,
+  q5_0 = 6,
+  q5_1 = 7,
+  q8_0 = 8,
+  q4_k = 12,
+  q5_k = 13,
+  q6_k = 14,
+  bf16 = 30
 };
 std::string_view to_string(GgufType type) noexcept;
 /// Elements and bytes of one block.

@@ -2,14 +2,14 @@
 // PEFT LoRA adapters: adapter_config.json and adapter_model.safetensors, as Hugging Face PEFT reads and
 // writes them (reference: PEFT 0.1x, tuners/lora).
 
+#include "base/files.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/files.h"
-#include "base/result.h"
 
 namespace outcrop::formats {
 

@@ -7,6 +7,10 @@
 //                 "__metadata__": {"key": "text"}}; may be padded with spaces
 //   8+N     …     the tensors, row-major little endian, no holes, no overlaps; offsets count from here
 
+#include "base/files.h"
+#include "base/result.h"
+#include "tensor/dtype.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -15,13 +19,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/files.h"
-#include "base/result.h"
-#include "tensor/dtype.h"
-
 namespace outcrop::formats {
 
-/// One stored tensor. `bytes` points into the file's map.
+/// One stored tensor. `bytes` points into the file's map and may be unaligned: the header's length is free.
 struct TensorEntry {
   std::string name;
   DType dtype;
@@ -50,6 +50,7 @@ class Safetensors {
 
  private:
   Status add(std::span<const std::byte> image, std::string_view name);
+  Status add_file(const Path& path);
   std::vector<TensorEntry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;
   std::map<std::string, std::string> metadata_;
@@ -73,7 +74,8 @@ class SafetensorsWriter {
   Status finish();
 
  private:
-  explicit SafetensorsWriter(AtomicFile file, std::uint64_t expected) : file_(std::move(file)), expected_(expected) {}
+  explicit SafetensorsWriter(AtomicFile file, std::uint64_t expected)
+      : file_(std::move(file)), expected_(expected) {}
   AtomicFile file_;
   std::uint64_t expected_;  ///< total size of header and data
 };

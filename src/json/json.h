@@ -64,6 +64,7 @@ class Json {
   std::size_t size() const noexcept;  ///< elements or members; 0 for the rest
   /// Array element; the null value when out of range or not an array. The reference lives as long as *this.
   const Json& operator[](std::size_t index) const noexcept;
+  const Json& operator[](int index) const noexcept { return (*this)[static_cast<std::size_t>(index)]; }
   /// Object member; the null value when absent or not an object.
   const Json& operator[](std::string_view key) const noexcept;
   const Json& operator[](const char* key) const noexcept { return (*this)[std::string_view(key)]; }
