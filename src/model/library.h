@@ -4,10 +4,16 @@
 //   outcrop.json        the manifest: ModelInfo as JSON
 //   config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json
 //   model.safetensors   weights in layout order, BF16 (or F32); absent for adapter-only custom models
+//   tokenizer.gguf      a GGUF file without tensors: the tokenizer metadata of an imported GGUF file
 //   adapter/            PEFT folder of a LoRA-customised model, whose base is named in the manifest
 //
 // The folder's name is derived from the checked id, never from raw input. A model appears whole (built in a
 // temporary folder, synced, renamed) or not at all.
+
+#include "base/files.h"
+#include "base/result.h"
+#include "model/lora.h"
+#include "model/model.h"
 
 #include <cstdint>
 #include <functional>
@@ -17,31 +23,26 @@
 #include <string_view>
 #include <vector>
 
-#include "base/files.h"
-#include "base/result.h"
-#include "model/lora.h"
-#include "model/model.h"
-
 namespace outcrop::model {
 
 enum class ModelKind : std::uint8_t { foundation, custom };
 
 struct ModelInfo {
-  std::string id;            ///< "huggingface.smollm2-135m-instruct-v1:0" or a custom model's name
+  std::string id;  ///< "huggingface.smollm2-135m-instruct-v1:0" or a custom model's name
   ModelKind kind = ModelKind::foundation;
   std::string architecture;
-  std::string base;          ///< custom only: the id it was made from
-  std::string method;        ///< custom only: "lora" or "full"
-  std::string source;        ///< file name that was imported (not its path)
+  std::string base;           ///< custom only: the id it was made from
+  std::string method;         ///< custom only: "lora" or "full"
+  std::string source;         ///< file name that was imported (not its path)
   std::string source_format;  ///< "gguf", "huggingface"
   std::string source_sha256;  ///< custom models: of the training data
-  std::string created;       ///< ISO 8601 UTC
+  std::string created;        ///< ISO 8601 UTC
   std::int64_t parameters = 0;
   std::int64_t context_length = 0;
-  std::string dtype;         ///< "BF16", "F32"
+  std::string dtype;  ///< "BF16", "F32"
   std::uint64_t template_fingerprint = 0;
   std::uint64_t tokenizer_fingerprint = 0;
-  std::string job;           ///< custom only: the run folder's name
+  std::string job;  ///< custom only: the run folder's name
 };
 
 /// Progress of long work: done and total in bytes; return false to cancel.
@@ -88,7 +89,7 @@ class Library {
   /// not_found names the nearest known id.
   Result<ModelInfo> info(std::string_view id) const;
   Result<LoadedModel> load(std::string_view id) const;
-  /// conflict when custom models are built on it.
+  /// conflict when adapters are built on it; a fully trained model holds its own weights.
   Status remove(std::string_view id) const;
   /// Into a new or empty folder. LoRA models are merged in float for hf and gguf; peft gives the adapter as is.
   Result<ExportReport> export_model(std::string_view id, const Path& out, const ExportOptions& options) const;

@@ -8,6 +8,7 @@
 #include "model/layout.h"
 #include "tensor/dtype.h"
 
+#include <array>
 #include <memory>
 
 namespace outcrop::model {
@@ -20,8 +21,14 @@ inline constexpr const char* kTokenizerConfigFile = "tokenizer_config.json";
 inline constexpr const char* kSpecialTokensFile = "special_tokens_map.json";
 inline constexpr const char* kChatTemplateFile = "chat_template.jinja";
 inline constexpr const char* kWeightsFile = "model.safetensors";
-inline constexpr const char* kGgufVocabularyFile = "gguf_vocabulary.json";
+/// A GGUF file without tensors: the tokenizer metadata that an imported GGUF file had.
+inline constexpr const char* kGgufTokenizerFile = "tokenizer.gguf";
 inline constexpr const char* kAdapterFolder = "adapter";
+
+/// What a Hugging Face folder has beside its weights, in the names of Transformers.
+inline constexpr std::array<const char*, 6> kTextFiles{kConfigFile,          kTokenizerFile,
+                                                       kTokenizerConfigFile, kSpecialTokensFile,
+                                                       kChatTemplateFile,    kGenerationConfigFile};
 
 /// config.json of the folder, read by the architecture it names.
 Result<DecoderConfig> read_model_config(const Path& folder);
