@@ -17,7 +17,7 @@ namespace {
 Result<data::EncodedExamples> read_and_encode(const Path& file, const model::TextSide& text,
                                               const data::EncodeOptions& options) {
   OUTCROP_TRY(const auto records, data::read_training_records(file));
-  return data::encode_examples(records, file.string(), text.tokenizer, *text.chat_template, options);
+  return data::encode_examples(records, file.filename().string(), text.tokenizer, *text.chat_template, options);
 }
 
 /// One error of both, each with its own list of findings.
@@ -75,8 +75,8 @@ std::int64_t longest(const data::EncodedExamples& examples) {
 
 Status require_records(const data::EncodedExamples& examples, const Path& file) {
   if (examples.count() > 0) return {};
-  return fail(Code::invalid_argument,
-              fmt::format("{}: no record is left: {} are too long", file.string(), examples.dropped));
+  return fail(Code::invalid_argument, fmt::format("{}: no record is left: {} are too long",
+                                                  file.filename().string(), examples.dropped));
 }
 
 }  // namespace
