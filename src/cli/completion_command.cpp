@@ -77,7 +77,7 @@ bool is_any(const CLI::App*) {
 
 /// "bf16 f32" of an option whose help says {bf16,f32}; empty when its value is free.
 std::string choices(const CLI::Option& option) {
-  const std::string text = option.get_option_text();
+  const std::string& text = option.get_option_text();
   const std::size_t open = text.find('{');
   const std::size_t close = text.find('}');
   if (open == std::string::npos || close == std::string::npos) return {};

@@ -42,6 +42,15 @@ std::stop_token Interrupts::begin() {
   return source_.get_token();
 }
 
+std::stop_source Interrupts::source_to_stop() {
+  const std::lock_guard lock(mu_);
+  if (!working_ || source_.stop_requested()) {
+    if (isatty(STDERR_FILENO) != 0) (void)!write(STDERR_FILENO, "\n", 1);
+    _exit(kCancelled);
+  }
+  return source_;
+}
+
 void Interrupts::wait_for_signals() {
   for (;;) {
     int signal = 0;
@@ -50,16 +59,7 @@ void Interrupts::wait_for_signals() {
       if (closing_.load(std::memory_order_relaxed)) return;
       continue;
     }
-    std::stop_source source;
-    {
-      const std::lock_guard lock(mu_);
-      if (!working_ || source_.stop_requested()) {
-        if (isatty(STDERR_FILENO) != 0) (void)!write(STDERR_FILENO, "\n", 1);
-        _exit(kCancelled);
-      }
-      source = source_;
-    }
-    source.request_stop();
+    source_to_stop().request_stop();
     (void)!write(pipe_[1], "x", 1);
   }
 }

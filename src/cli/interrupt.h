@@ -27,6 +27,8 @@ class Interrupts {
 
  private:
   void wait_for_signals();
+  /// Does not return when the signal is one too many.
+  std::stop_source source_to_stop();
 
   // Constant after construction.
   sigset_t signals_{};
