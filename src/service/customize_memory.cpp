@@ -16,7 +16,7 @@ namespace outcrop::service {
 namespace {
 
 /// Program, tokenizer, thread stacks and the GEMM library's own buffers: measured, rounded up.
-constexpr std::int64_t kProgramBytes = 64 << 20;
+constexpr std::int64_t kProgramBytes = 96 << 20;
 
 std::optional<std::int64_t> leading_number(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

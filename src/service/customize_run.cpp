@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -97,7 +98,21 @@ Status RunFolder::check(bool resume, bool replace) const {
   return {};
 }
 
+void RunFolder::remove_leftovers() const {
+  // What a start that was killed left of its temporary folders; the lock says that none is in use.
+  std::error_code error;
+  std::vector<Path> leftovers;
+  for (fs::directory_iterator it(path_.parent_path(), error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    for (const char* kind : {"new", "removed"}) {
+      if (name.starts_with(fmt::format(".{}.{}-", name_, kind))) leftovers.push_back(it->path());
+    }
+  }
+  for (const Path& path : leftovers) fs::remove_all(path, error);
+}
+
 Status RunFolder::create(const Json& config) const {
+  remove_leftovers();
   std::error_code error;
   if (fs::exists(path_, error)) {
     // Renamed first: what a crash leaves of a removal must not look like a run.

@@ -49,6 +49,8 @@ class RunFolder {
   Status finish(const Json& result) const;
 
  private:
+  void remove_leftovers() const;
+
   std::string name_;
   Path path_;
 };

@@ -33,6 +33,12 @@ model::PackedRow view(const data::RowBuffers& row) {
   return {row.tokens, row.targets, row.segment_starts};
 }
 
+/// For messages: NaN has no sign that means anything.
+std::string show(double value) {
+  if (std::isnan(value)) return "not a number";
+  return std::isinf(value) ? "infinite" : fmt::format("{:.6g}", value);
+}
+
 data::Rows pack_all(const data::EncodedExamples* examples, std::int64_t row_tokens) {
   if (examples == nullptr) return {};
   std::vector<std::int64_t> all(static_cast<std::size_t>(examples->count()));
@@ -131,7 +137,7 @@ Result<StepReport> Run::step() {
     return fail(Code::internal,
                 fmt::format("step {}: loss is {}, gradient norm is {}: the run is stopped and nothing of "
                             "this step is saved; a lower learning rate often helps",
-                            number, loss, norm));
+                            number, show(loss), show(norm)));
   }
   const double rate = learning_rate_at(options_, number, steps_);
   optimizer_.update(trainable_.parameters(), trainable_.gradients(), norm, rate, number);
@@ -203,7 +209,7 @@ Status Run::validate(StepReport& report) {
     return fail(Code::internal,
                 fmt::format("step {}: validation loss is {}: the run is stopped and nothing of this step "
                             "is saved",
-                            progress_.step, loss));
+                            progress_.step, show(loss)));
   }
   const auto best = best_of(progress_.validations);
   const bool improved = !best || loss < best->loss;

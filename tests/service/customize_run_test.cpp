@@ -67,6 +67,17 @@ TEST_F(CustomizeRun, StartsAnewInAnEmptyFolder) {
   EXPECT_FALSE(std::filesystem::exists(run.path() / "old"));
 }
 
+TEST_F(CustomizeRun, ClearsWhatAKilledStartLeft) {
+  ASSERT_TRUE(RunLock::take(home_, "m"));
+  const Path mine = home_ / "jobs" / ".m.new-1";
+  const Path other = home_ / "jobs" / ".m2.new-1";
+  ASSERT_TRUE(make_directories(mine / "deep"));
+  ASSERT_TRUE(make_directories(other));
+  ASSERT_TRUE(RunFolder(home_, "m").create(config()));
+  EXPECT_FALSE(std::filesystem::exists(mine));
+  EXPECT_TRUE(std::filesystem::exists(other));
+}
+
 TEST_F(CustomizeRun, NamesTheSettingThatDiffers) {
   ASSERT_TRUE(RunLock::take(home_, "m"));
   const RunFolder run(home_, "m");
