@@ -1,13 +1,13 @@
 // The block formats of GGUF tensors. In the layouts below d and m are binary16 scales, q packed integers.
 //
-//   Q4_0  {d; 16 bytes}              x = d (q - 8); low nibbles are the first half of the block
-//   Q4_1  {d, m; 16 bytes}           x = d q + m
-//   Q5_0  {d; u32 high bits; 16}     x = d (q - 16)
-//   Q5_1  {d, m; u32; 16}            x = d q + m
-//   Q8_0  {d; 32 int8}               x = d q
-//   Q4_K  {d, dmin; 12; 128}         8 sub-blocks of 32: x = d s q - dmin t, s and t 6 bits each in the 12
-//   bytes Q5_K  {d, dmin; 12; 32; 128}     the same with a fifth bit each Q6_K  {128; 64; 16 int8 s; d}    16
-//   sub-blocks of 16: x = d s (q - 32), 4 low and 2 high bits
+//   Q4_0  {d; 16 bytes}                     x = d (q - 8); low nibbles are the first half of the block
+//   Q4_1  {d, m; 16 bytes}                  x = d q + m
+//   Q5_0  {d; u32 high bits; 16 bytes}      x = d (q - 16)
+//   Q5_1  {d, m; u32; 16 bytes}             x = d q + m
+//   Q8_0  {d; 32 int8}                      x = d q
+//   Q4_K  {d, dmin; 12 bytes; 128 bytes}    8 sub-blocks of 32: x = d s q - dmin t; s, t 6 bits each
+//   Q5_K  {d, dmin; 12; 32; 128}            the same with a fifth bit each
+//   Q6_K  {128; 64; 16 int8 s; d}           16 sub-blocks of 16: x = d s (q - 32); 4 low bits, 2 high
 
 #include "base/check.h"
 #include "base/thread_pool.h"

@@ -26,8 +26,10 @@ std::string known_dtypes() {
   return "F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL";
 }
 
-/// What a wrong file often is, or nothing.
+/// What a wrong file often is, or nothing. A header's length may begin with any of these bytes, so a file that
+/// opens its JSON where safetensors does is never guessed at.
 std::string_view guess(std::string_view start) {
+  if (start.size() > kLengthBytes && start[kLengthBytes] == '{') return {};
   if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02")) return "a pickle (PyTorch) file";
   if (start.starts_with("version https://git-lfs")) return "a Git LFS pointer, not the file itself";
   if (start.starts_with("GGUF")) return "a GGUF file";
