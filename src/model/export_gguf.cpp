@@ -66,9 +66,12 @@ class Exporter {
       const std::vector<float> factors = llama3_factors(config_.ropes.front(), config_.head_width);
       OUTCROP_CHECK_OK(writer.write(std::as_bytes(std::span(factors))));
     }
+    std::int64_t done = 0;
     for (const Parameter& parameter : model_.layout().parameters) {
-      OUTCROP_CHECK_OK(writer.write(packed(parameter)));
-      if (progress && !progress(parameter.offset + parameter.elements(), model_.layout().elements)) {
+      const std::vector<std::byte> bytes = packed(parameter);
+      OUTCROP_CHECK_OK(writer.write(bytes));
+      done += static_cast<std::int64_t>(bytes.size());
+      if (progress && !progress(done, total_bytes())) {
         return fail(Code::cancelled, "stopped while writing the weights; nothing was kept");
       }
     }
@@ -77,6 +80,15 @@ class Exporter {
 
  private:
   bool has_rope_factors() const { return config_.ropes.front().scaling == RopeConfig::Scaling::llama3; }
+
+  std::int64_t total_bytes() const {
+    std::int64_t bytes = 0;
+    for (const Parameter& parameter : model_.layout().parameters) {
+      const formats::GgufBlock block = formats::block_of(type_of(parameter, type_.type));
+      bytes += parameter.elements() / block.elements * block.bytes;
+    }
+    return bytes;
+  }
 
   Result<std::vector<GgufWriter::KeyValue>> metadata() const {
     std::vector<GgufWriter::KeyValue> keys = architecture_.to_gguf(config_);

@@ -164,7 +164,7 @@ Result<TextFiles> gguf_text_files(const Gguf& file, const DecoderConfig& config)
 std::vector<KeyValue> gguf_tokenizer_keys(const Gguf& file) {
   std::vector<KeyValue> keys;
   for (const auto& [key, value] : file.metadata()) {
-    if (!key.starts_with("tokenizer.")) continue;
+    if (!key.starts_with("tokenizer.") && !key.starts_with("general.license")) continue;
     KeyValue entry{key, false};
     if (std::visit(Converter{entry}, value)) keys.push_back(std::move(entry));
   }

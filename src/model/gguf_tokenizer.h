@@ -13,7 +13,7 @@ namespace outcrop::model {
 /// metadata says. Token ids are the file's own.
 Result<TextFiles> gguf_text_files(const formats::Gguf& file, const DecoderConfig& config);
 
-/// The tokenizer.* metadata with the types that llama.cpp writes.
+/// The tokenizer.* metadata, and the licence, with the types that llama.cpp writes.
 std::vector<formats::GgufWriter::KeyValue> gguf_tokenizer_keys(const formats::Gguf& file);
 
 }  // namespace outcrop::model
