@@ -75,8 +75,8 @@ outcrop_tokenizer_tables outcrop_tokenizer_describe(const outcrop_tokenizer* tok
 outcrop_bridge_status outcrop_tokenizer_encode(const outcrop_tokenizer* tokenizer, outcrop_bridge_text text,
                                                int32_t recognise_specials, outcrop_bridge_ids* ids,
                                                outcrop_bridge_buffer* error);
-outcrop_bridge_status outcrop_tokenizer_decode(const outcrop_tokenizer* tokenizer, const int32_t* ids, size_t count,
-                                               int32_t keep_specials, outcrop_bridge_buffer* text,
+outcrop_bridge_status outcrop_tokenizer_decode(const outcrop_tokenizer* tokenizer, const int32_t* ids,
+                                               size_t count, int32_t keep_specials, outcrop_bridge_buffer* text,
                                                outcrop_bridge_buffer* error);
 /// The id of a token, or -1.
 int32_t outcrop_tokenizer_id_of(const outcrop_tokenizer* tokenizer, outcrop_bridge_text token);
@@ -98,14 +98,16 @@ outcrop_bridge_status outcrop_template_new(outcrop_bridge_text source, outcrop_b
                                            outcrop_bridge_text eos, outcrop_bridge_clock clock,
                                            outcrop_template** compiled, outcrop_bridge_buffer* error);
 void outcrop_template_free(outcrop_template* compiled);
-outcrop_bridge_status outcrop_template_render(const outcrop_template* compiled, const outcrop_bridge_message* messages,
-                                              size_t count, int32_t add_generation_prompt,
-                                              outcrop_bridge_buffer* text, outcrop_bridge_buffer* error);
+outcrop_bridge_status outcrop_template_render(const outcrop_template* compiled,
+                                              const outcrop_bridge_message* messages, size_t count,
+                                              int32_t add_generation_prompt, outcrop_bridge_buffer* text,
+                                              outcrop_bridge_buffer* error);
 
 // Grammars ---------------------------------------------------------------------------------------------
 
 /// Compiles a JSON schema to a grammar and drops it: OK means that decoding can be held to the schema.
-outcrop_bridge_status outcrop_grammar_check_json_schema(outcrop_bridge_text schema, outcrop_bridge_buffer* error);
+outcrop_bridge_status outcrop_grammar_check_json_schema(outcrop_bridge_text schema,
+                                                        outcrop_bridge_buffer* error);
 
 // The border itself ------------------------------------------------------------------------------------
 

@@ -3,10 +3,10 @@
 // "FlashAttention"), so that no [T, T] matrix is kept. One kernel serves training (keys of the segment
 // itself), prefill and decoding (keys from a cache).
 
+#include "kernels/bfloat16.h"
+
 #include <cstdint>
 #include <span>
-
-#include "kernels/bfloat16.h"
 
 namespace outcrop::kernels {
 
@@ -53,7 +53,7 @@ struct AttentionGradient {
 /// gradients[i] belongs to segments[i]; logsumexp and out as the forward pass left them.
 /// The result does not depend on the number of threads.
 template <class T>
-void attention_backward(std::span<const AttentionSegment<T>> segments, std::span<const AttentionGradient<T>> gradients,
-                        const AttentionShape& shape) noexcept;
+void attention_backward(std::span<const AttentionSegment<T>> segments,
+                        std::span<const AttentionGradient<T>> gradients, const AttentionShape& shape) noexcept;
 
 }  // namespace outcrop::kernels

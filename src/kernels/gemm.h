@@ -1,9 +1,9 @@
 #pragma once
 // Matrix products through oneDNN, split over the compute pool. Shapes are checked by tensor/ops.
 
-#include <cstdint>
-
 #include "kernels/bfloat16.h"
+
+#include <cstdint>
 
 namespace outcrop::kernels {
 
@@ -26,8 +26,8 @@ template <class In, class Out>
 void gemm(Out* c, std::int64_t c_stride, GemmOperand<In> a, GemmOperand<In> b, std::int64_t m, std::int64_t n,
           std::int64_t k, bool accumulate) noexcept;
 
-extern template void gemm(float*, std::int64_t, GemmOperand<float>, GemmOperand<float>, std::int64_t, std::int64_t,
-                          std::int64_t, bool) noexcept;
+extern template void gemm(float*, std::int64_t, GemmOperand<float>, GemmOperand<float>, std::int64_t,
+                          std::int64_t, std::int64_t, bool) noexcept;
 extern template void gemm(bfloat16*, std::int64_t, GemmOperand<bfloat16>, GemmOperand<bfloat16>, std::int64_t,
                           std::int64_t, std::int64_t, bool) noexcept;
 extern template void gemm(float*, std::int64_t, GemmOperand<bfloat16>, GemmOperand<bfloat16>, std::int64_t,
@@ -38,7 +38,7 @@ inline constexpr std::int64_t kMatvecRows = 8;
 
 /// y[m,n] = x[m,k] wᵀ, w: [n,k] row-major with w_stride; m ≤ kMatvecRows. Bound by reading w once.
 template <class In, class Out>
-void matvec(Out* y, std::int64_t y_stride, const In* x, std::int64_t x_stride, const In* w, std::int64_t w_stride,
-            std::int64_t m, std::int64_t n, std::int64_t k) noexcept;
+void matvec(Out* y, std::int64_t y_stride, const In* x, std::int64_t x_stride, const In* w,
+            std::int64_t w_stride, std::int64_t m, std::int64_t n, std::int64_t k) noexcept;
 
 }  // namespace outcrop::kernels

@@ -2,11 +2,11 @@
 // What a decoder-only transformer is made of, as data: the numbers that the shared blocks follow. Each
 // architecture file (model/arch/) fills it from config.json or from GGUF metadata.
 
+#include "kernels/activation.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "kernels/activation.h"
 
 namespace outcrop::model {
 
@@ -32,13 +32,13 @@ struct LayerConfig {
 };
 
 struct DecoderConfig {
-  std::string architecture;      ///< registry name: "llama", "gemma3"
-  std::int64_t vocab_size = 0;   ///< V, rows of the embedding
-  std::int64_t width = 0;        ///< D
-  std::int64_t heads = 0;        ///< H
+  std::string architecture;     ///< registry name: "llama", "gemma3"
+  std::int64_t vocab_size = 0;  ///< V, rows of the embedding
+  std::int64_t width = 0;       ///< D
+  std::int64_t heads = 0;       ///< H
   std::int64_t kv_heads = 0;
-  std::int64_t head_width = 0;   ///< K; heads * K need not be D
-  std::int64_t ffn_width = 0;    ///< F
+  std::int64_t head_width = 0;      ///< K; heads * K need not be D
+  std::int64_t ffn_width = 0;       ///< F
   std::int64_t context_length = 0;  ///< tokens
   float norm_eps = 1e-5F;
   float norm_weight_offset = 0.0F;  ///< 1 for gemma: weights are stored as w and applied as 1 + w
@@ -46,12 +46,12 @@ struct DecoderConfig {
   bool qk_norm = false;             ///< RMSNorm of each query and key head before RoPE
   bool tied_embeddings = true;      ///< the output head is the embedding table
   kernels::Activation activation = kernels::Activation::silu;
-  float embedding_scale = 1.0F;     ///< sqrt(D) for gemma
-  float attention_scale = 0.0F;     ///< applied to q·k; K^-0.5 unless the model says otherwise
+  float embedding_scale = 1.0F;  ///< sqrt(D) for gemma
+  float attention_scale = 0.0F;  ///< applied to q·k; K^-0.5 unless the model says otherwise
   std::vector<RopeConfig> ropes;
   std::vector<LayerConfig> layers;
-  std::int32_t bos_token = -1;               ///< -1: none
-  std::vector<std::int32_t> eos_tokens;      ///< every id that ends a text
+  std::int32_t bos_token = -1;           ///< -1: none
+  std::vector<std::int32_t> eos_tokens;  ///< every id that ends a text
 
   std::int64_t query_width() const noexcept { return heads * head_width; }
   std::int64_t kv_width() const noexcept { return kv_heads * head_width; }

@@ -6,14 +6,14 @@
 //   DecoderInput input{cache.get(), prompt_tokens};
 //   decoder->forward({&input, 1}, logits);           // logits of the last token of each input
 
+#include "model/lora.h"
+#include "model/model.h"
+#include "tensor/matrix.h"
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "model/lora.h"
-#include "model/model.h"
-#include "tensor/matrix.h"
 
 namespace outcrop::model {
 
@@ -46,6 +46,7 @@ class Decoder {
 };
 
 /// Computes in bfloat16 for BF16 models and in float for F32 ones. `adapter` may be null.
-std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const Model> model, std::shared_ptr<const LoraAdapter> adapter);
+std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const Model> model,
+                                      std::shared_ptr<const LoraAdapter> adapter);
 
 }  // namespace outcrop::model

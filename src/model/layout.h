@@ -4,20 +4,20 @@
 // that its mapped data region is the flat buffer. Query, key and value rows are adjacent, and so are gate
 // and up: the fused products read them as one matrix.
 
+#include "model/config.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "model/config.h"
-
 namespace outcrop::model {
 
 struct Parameter {
-  std::string name;    ///< Hugging Face name: "model.layers.0.self_attn.q_proj.weight"
-  std::int64_t rows;   ///< 1 for vectors
+  std::string name;   ///< Hugging Face name: "model.layers.0.self_attn.q_proj.weight"
+  std::int64_t rows;  ///< 1 for vectors
   std::int64_t cols;
-  bool is_vector;      ///< norm weights: stored with one dimension, no weight decay
+  bool is_vector;       ///< norm weights: stored with one dimension, no weight decay
   std::int64_t offset;  ///< elements from the buffer's start
 
   std::int64_t elements() const noexcept { return rows * cols; }

@@ -2,16 +2,16 @@
 // LoRA (Hu et al. 2021): y = W x + s B A x with A [r, in], B [out, r], s = alpha / r (or alpha / sqrt(r),
 // rsLoRA, Kalajdzievski 2023). Adapters are float; all their matrices lie in one flat buffer.
 
+#include "base/files.h"
+#include "base/result.h"
+#include "model/config.h"
+
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/files.h"
-#include "base/result.h"
-#include "model/config.h"
 
 namespace outcrop::model {
 

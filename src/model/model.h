@@ -2,11 +2,6 @@
 // A loaded model: configuration, weights (mapped from the file), tokenizer and chat template. Immutable and
 // shared by every session that uses it.
 
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "base/files.h"
 #include "base/result.h"
 #include "kernels/bfloat16.h"
@@ -15,6 +10,11 @@
 #include "tensor/dtype.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace outcrop::model {
 

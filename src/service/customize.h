@@ -2,6 +2,9 @@
 // The customize use case: data and a base model in, a custom model out. Called by the command line now and
 // by the job worker later.
 
+#include "base/files.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,9 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/files.h"
-#include "base/result.h"
 
 namespace outcrop::service {
 
@@ -30,15 +30,15 @@ std::vector<HyperparameterHelp> describe_hyperparameters();
 
 struct CustomizeRequest {
   Path home;
-  std::string base;                 ///< model id
-  std::string name;                 ///< of the custom model
+  std::string base;  ///< model id
+  std::string name;  ///< of the custom model
   Path train;
   std::optional<Path> validation;
-  std::string method = "lora";      ///< "lora" or "full"
+  std::string method = "lora";  ///< "lora" or "full"
   Hyperparameters hyperparameters;
-  bool replace = false;             ///< an existing custom model of that name
-  bool resume = false;              ///< go on from the run folder's last checkpoint
-  bool plan_only = false;           ///< validate and plan, train nothing
+  bool replace = false;    ///< an existing custom model of that name
+  bool resume = false;     ///< go on from the run folder's last checkpoint
+  bool plan_only = false;  ///< validate and plan, train nothing
 };
 
 /// Lines of the effective configuration and of the memory plan, for a person.
@@ -60,7 +60,7 @@ struct CustomizeProgress {
   std::int64_t step = 0;
   std::int64_t steps = 0;
   double epoch = 0.0;
-  double loss = 0.0;               ///< smoothed, nats per target token
+  double loss = 0.0;  ///< smoothed, nats per target token
   std::optional<double> validation_loss;
   double tokens_per_second = 0.0;
   double seconds_left = 0.0;
@@ -72,7 +72,7 @@ struct CustomizeObserver {
 };
 
 struct CustomizeResult {
-  std::string model;               ///< id of the custom model; empty for plan_only
+  std::string model;  ///< id of the custom model; empty for plan_only
   Path run_folder;
   std::int64_t steps = 0;
   double train_loss = 0.0;

@@ -1,10 +1,10 @@
 #pragma once
 // A borrowed row-major matrix: what operations take. Never owns.
 
+#include "base/check.h"
+
 #include <cstdint>
 #include <type_traits>
-
-#include "base/check.h"
 
 namespace outcrop {
 
@@ -19,8 +19,7 @@ struct Matrix {
   Matrix(T* d, std::int64_t r, std::int64_t c) : Matrix(d, r, c, c) {}
   Matrix(T* d, std::int64_t r, std::int64_t c, std::int64_t s) : data(d), rows(r), cols(c), stride(s) {}
   /// Matrix<T> passes for Matrix<const T>.
-  Matrix(const Matrix<std::remove_const_t<T>>& other)
-    requires std::is_const_v<T>
+  Matrix(const Matrix<std::remove_const_t<T>>& other) requires std::is_const_v<T>
       : data(other.data), rows(other.rows), cols(other.cols), stride(other.stride) {}
   Matrix(const Matrix&) = default;
   Matrix& operator=(const Matrix&) = default;
