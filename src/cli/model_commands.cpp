@@ -236,6 +236,7 @@ void add_import(CLI::App& models, Invocation& invocation) {
       ->option_text("{bf16,f32}");
   command->add_flag("--replace", options->import.replace, "Replace a model of that id");
   command->callback([options, &invocation] {
+    options->import.dtype = options->dtype == "f32" ? DType::f32 : DType::bf16;
     invocation.action = [options, &invocation] {
       return import_model(invocation, options->source, options->import);
     };
