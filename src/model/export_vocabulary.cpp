@@ -80,12 +80,13 @@ struct Lists {
   std::vector<std::int32_t> types;
 };
 
+/// A token without a row in the embedding is left out: nobody can use it. Gemma's text models have one.
 Status place(Lists& lists, std::string_view token, const Json& id, std::int32_t type) {
   const auto number = id.as_int();
-  if (!number || *number < 0 || *number >= static_cast<std::int64_t>(lists.tokens.size())) {
-    return fail(Code::corrupt_data, fmt::format("tokenizer.json: token '{}' has id {}, the model has {} rows",
-                                                token, id.dump(), lists.tokens.size()));
+  if (!number || *number < 0) {
+    return fail(Code::corrupt_data, fmt::format("tokenizer.json: token '{}' has id {}", token, id.dump()));
   }
+  if (*number >= static_cast<std::int64_t>(lists.tokens.size())) return {};
   lists.tokens[static_cast<std::size_t>(*number)] = token;
   lists.types[static_cast<std::size_t>(*number)] = type;
   return {};
@@ -193,7 +194,7 @@ Status add_special_ids(std::vector<KeyValue>& keys, const Model& model) {
   const Tokenizer& tokenizer = model.text()->tokenizer;
   const auto add = [&](const char* key, const char* name) {
     const auto id = tokenizer.id_of(special_token(config, name));
-    if (id) keys.push_back({key, static_cast<std::uint32_t>(*id)});
+    if (id && *id < model.config().vocab_size) keys.push_back({key, static_cast<std::uint32_t>(*id)});
   };
   add("tokenizer.ggml.bos_token_id", "bos_token");
   add("tokenizer.ggml.eos_token_id", "eos_token");

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "formats/safetensors.h"
 #include "model/model_folder.h"
 #include "model/text_side.h"
 
@@ -69,8 +70,14 @@ Result<std::shared_ptr<const Model>> Model::open(const Path& folder) {
   OUTCROP_TRY(DecoderConfig config, read_model_config(folder));
   OUTCROP_TRY(FlatFile weights, map_weights(folder / kWeightsFile, make_layout(config)));
   OUTCROP_TRY(std::unique_ptr<const TextSide> text, open_text_side(folder, config));
-  return std::make_shared<const Model>(std::move(config), weights.dtype, std::move(weights.owner), weights.data,
+  auto model = std::make_shared<Model>(std::move(config), weights.dtype, weights.owner, weights.data,
                                        std::move(text), folder);
+  model->file_ = std::move(weights.owner);
+  return model;
+}
+
+void Model::drop_resident_weights() const noexcept {
+  if (file_) file_->drop_resident_pages();
 }
 
 template <class T>

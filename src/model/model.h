@@ -16,6 +16,10 @@
 #include <string>
 #include <vector>
 
+namespace outcrop::formats {
+class Safetensors;
+}
+
 namespace outcrop::model {
 
 /// Tokenizer, template and the ids that end an answer: what turns a conversation into tokens.
@@ -46,6 +50,9 @@ class Model {
   /// The weights as T: mapped when the file holds T, else converted once into memory (thread-safe).
   template <class T>
   Weights<T> weights() const;
+  /// Gives mapped weights that are in memory back to the page cache, for callers that keep a copy of most of
+  /// them: the next touch reads again. Does nothing for weights that are not mapped. Thread-safe.
+  void drop_resident_weights() const noexcept;
   /// Null for models made by from_weights.
   const TextSide* text() const noexcept { return text_.get(); }
   const Path& folder() const noexcept { return folder_; }
@@ -60,6 +67,7 @@ class Model {
   ModelLayout layout_;
   DType dtype_;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<const formats::Safetensors> file_;  // null unless open() mapped the weights
   const void* data_;
   std::unique_ptr<const TextSide> text_;
   Path folder_;

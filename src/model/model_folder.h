@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "formats/safetensors.h"
 #include "model/config.h"
 #include "model/layout.h"
 #include "tensor/dtype.h"
@@ -37,7 +38,7 @@ Result<DecoderConfig> read_model_config(const Path& folder);
 struct FlatFile {
   DType dtype;
   const void* data;
-  std::shared_ptr<const void> owner;
+  std::shared_ptr<const formats::Safetensors> owner;
 };
 
 /// corrupt_data lists what differs from the layout (names, order, types, shapes, holes), up to 100 lines.

@@ -52,8 +52,8 @@ TrainableMemory plan(const DecoderConfig& c, const TrainableOptions& options) {
   TrainableMemory memory;
   memory.weights = layout.elements * element;
   if (options.lora) {
-    // Adapted products are copied beside the mapped file; their ranks are part of the copy.
-    memory.weights += (layout.elements - c.vocab_size * c.width) * element + 2 * trained * element;
+    // Each weight is in memory once, copied beside its adapter or mapped; B is part of the copy, A apart.
+    memory.weights += trained * element;
   } else if (sizeof(T) == sizeof(float)) {
     memory.weights = 0;  // the masters are the weights
   }

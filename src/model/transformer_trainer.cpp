@@ -39,6 +39,9 @@ Result<std::unique_ptr<Trainable>> TransformerTrainer<T>::create(std::shared_ptr
   OUTCROP_TRY(PageMemory memory, PageMemory::allocate(counting.used()));
   trainer->arena_ = Arena(std::move(memory));
   trainer->build(trainer->arena_, trainer->weights_);
+  // The weights that training reads were copied beside their adapters, or all of them in full fine-tuning. Of
+  // the mapped file only the rest (embedding, norms, matrices without adapter) comes back into memory.
+  trainer->model_->drop_resident_weights();
   trainer->name_tensors();
   trainer->parameters_changed();
   return std::unique_ptr<Trainable>(std::move(trainer));
