@@ -169,7 +169,9 @@ TEST_P(Export, RoundingGgufTypesStayWithinTheirBlockStep) {
     for (std::size_t i = 0; i < got.size(); ++i) error = std::max(error, std::abs(got[i] - values_[i]));
     EXPECT_LE(error, step) << type;
     // The values fit BF16; within F16's range it holds them too.
-    if (bits < 11) EXPECT_GT(error, 0.0F) << type << " did not round at all";
+    if (bits < 11) {
+      EXPECT_GT(error, 0.0F) << type << " did not round at all";
+    }
   }
 }
 
