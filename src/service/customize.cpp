@@ -87,6 +87,14 @@ Status check_name_free(const model::Library& library, const CustomizeRequest& re
               fmt::format("a custom model '{}' exists: choose another name, or give --replace", request.name));
 }
 
+Status check_tokens(const CustomizeData& data, const CustomizeRequest& request, const model::Model& model) {
+  const Tokenizer& tokenizer = model.text()->tokenizer;
+  const std::int64_t rows = model.config().vocab_size;
+  OUTCROP_CHECK_OK(check_vocabulary(data.training, request.train, tokenizer, rows));
+  if (!data.validation) return {};
+  return check_vocabulary(*data.validation, *request.validation, tokenizer, rows);
+}
+
 Result<Job> prepare(const CustomizeRequest& request, std::stop_token stop) {
   OUTCROP_TRY(const Settings asked, read_settings(request));
   OUTCROP_TRY(model::Library library, model::Library::open(request.home));
@@ -98,6 +106,7 @@ Result<Job> prepare(const CustomizeRequest& request, std::stop_token stop) {
   OUTCROP_CHECK_OK(stop_before_start(stop));
   OUTCROP_TRY(CustomizeData data,
               load_customize_data(request.train, request.validation, *base.model->text(), encode));
+  OUTCROP_CHECK_OK(check_tokens(data, request, *base.model));
   OUTCROP_CHECK_OK(stop_before_start(stop));
   OUTCROP_TRY(EffectiveSettings settings,
               resolve_settings(asked, encode, base.info, data.training.count(), data.longest_tokens));

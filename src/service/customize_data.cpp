@@ -2,6 +2,7 @@
 
 #include "crypto/sha256.h"
 #include "data/record.h"
+#include "model/problems.h"
 #include "train/fingerprint.h"
 
 #include <algorithm>
@@ -109,6 +110,22 @@ Result<CustomizeData> load_customize_data(const Path& train, const std::optional
   note_repeats(data, data.notes);
   OUTCROP_TRY(data.training_sha256, crypto::sha256_file(train));
   return data;
+}
+
+Status check_vocabulary(const data::EncodedExamples& examples, const Path& file, const Tokenizer& tokenizer,
+                        std::int64_t vocab_size) {
+  model::Problems problems;
+  for (std::int64_t i = 0; i < examples.count(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const auto begin = examples.tokens.begin() + examples.starts[at];
+    const auto end = examples.tokens.begin() + examples.starts[at + 1];
+    const auto outside = std::find_if(begin, end, [&](TokenId id) { return id < 0 || id >= vocab_size; });
+    if (outside == end) continue;
+    problems.add(fmt::format("line {}: token '{}' has id {}, the model knows ids below {}", examples.lines[at],
+                             tokenizer.token_text(*outside), *outside, vocab_size));
+  }
+  if (!problems.empty()) return problems.as_error(Code::invalid_argument, file.filename().string());
+  return {};
 }
 
 }  // namespace outcrop::service
