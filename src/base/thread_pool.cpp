@@ -14,6 +14,9 @@
 namespace outcrop {
 namespace {
 
+/// Pauses before a waiting thread gives its processor away; some hundred microseconds.
+constexpr int kSpins = 5000;
+
 thread_local bool inside_region = false;
 
 int default_threads() {
@@ -68,7 +71,7 @@ struct ThreadPool::State {
 
   void wait_for(std::uint64_t seen) {
     // Regions follow each other within microseconds during training: spin first, then sleep.
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < kSpins; ++i) {
       if (generation.load(std::memory_order_acquire) != seen) return;
       relax();
     }
@@ -127,7 +130,14 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeTask task) {
   state_->running.store(state_->size - 1, std::memory_order_relaxed);
   state_->announce();
   state_->work(0);
-  while (state_->running.load(std::memory_order_acquire) != 0) relax();
+  // On a busy machine the last worker may have lost its processor: after a while, offer it ours.
+  for (int i = 0; state_->running.load(std::memory_order_acquire) != 0; ++i) {
+    if (i < kSpins) {
+      relax();
+    } else {
+      ::sched_yield();
+    }
+  }
 }
 
 ThreadPool& compute_pool() {
