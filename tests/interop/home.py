@@ -39,8 +39,8 @@ def main():
     write_records(records, 64)
     common = ["batchSize=8", "learningRate=0.002", "warmupRatio=0.1"]
     tune(outcrop, BASE, TUNED, records, "maxSteps=8", "loraRank=8", *common)
-    tune(outcrop, BASE32, TUNED32, records, "maxSteps=4", "loraRank=6", "loraVariant=rslora", "loraTargets=q_proj,v_proj",
-         *common)
+    tune(outcrop, BASE32, TUNED32, records, "maxSteps=4", "loraRank=6", "loraVariant=rslora",
+         "loraTargets=q_proj,v_proj", *common)
     rows = [prompt["ids"] for prompt in outcrop.prompts(BASE)]
     for base, tuned in ((BASE, TUNED), (BASE32, TUNED32)):
         moved = np.abs(outcrop.logits(tuned, rows) - outcrop.logits(base, rows)).max()

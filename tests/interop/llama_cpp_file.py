@@ -10,9 +10,10 @@ from llama_cpp_peer import LlamaCpp
 LIMITS = {"bf16": (0.15, 0.25), "f16": (0.02, 0.05), "q8_0": (0.5, 0.5), "q4_0": (0.5, 0.5)}
 
 
-def check_tokens(llama, prompts):
-    for prompt in prompts:
-        expect_equal("  tokens", prompt["ids"], llama.tokens(prompt["text"]))
+def check_prompts(llama, prompts):
+    for conversation, prompt in zip(PLAIN_CONVERSATIONS, prompts):
+        expect_equal("  prompt", prompt["text"], llama.rendered(conversation))
+        expect_equal("  and its tokens", prompt["ids"], llama.tokens(prompt["text"]))
 
 
 def export_gguf(outcrop, folder, name, kind):
@@ -24,7 +25,7 @@ def check_float32(outcrop, folder):
     path = export_gguf(outcrop, folder, TUNED32, "f32")
     llama = LlamaCpp(path)
     prompts = outcrop.prompts(TUNED32)
-    check_tokens(llama, prompts)
+    check_prompts(llama, prompts)
     rows = [prompt["ids"] for prompt in prompts]
     expect_close("f32 in llama.cpp", outcrop.logits(TUNED32, rows), llama.logits(rows), 1e-3)
     for conversation, row in zip(PLAIN_CONVERSATIONS, rows):
@@ -39,7 +40,7 @@ def check_type(outcrop, folder, kind):
     outcrop.model_import(path, name, "f32")
     llama = LlamaCpp(path)
     prompts = outcrop.prompts(name)
-    check_tokens(llama, prompts)
+    check_prompts(llama, prompts)
     rows = [prompt["ids"] for prompt in prompts]
     error, margin = LIMITS[kind]
     expect_roughly(f"{kind} in llama.cpp", outcrop.logits(name, rows), llama.logits(rows), error)

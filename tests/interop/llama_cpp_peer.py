@@ -1,6 +1,7 @@
 """llama.cpp, through llama-cpp-python, as functions on token rows."""
 import llama_cpp
 import numpy as np
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from common import GREEDY_TOKENS, threads
 
@@ -46,6 +47,9 @@ class LlamaCpp:
     def text(self, ids):
         return self.model.detokenize(ids).decode("utf-8", errors="replace")
 
-    @property
-    def chat_template(self):
-        return self.model.metadata.get("tokenizer.chat_template", "")
+    def rendered(self, conversation):
+        """A conversation by the template and the tokens that the file's metadata gives, with the generation prompt."""
+        text = self.model._model.token_get_text
+        formatter = Jinja2ChatFormatter(self.model.metadata["tokenizer.chat_template"], text(self.model.token_eos()),
+                                        text(self.model.token_bos()))
+        return formatter(messages=conversation).prompt

@@ -6,8 +6,8 @@ import transformers_peer as peer
 from common import (BASE32, PLAIN_CONVERSATIONS, TUNED, TUNED32, expect_as_close, expect_close, expect_equal,
                     expect_same_choices, opened)
 
-TEXTS = ["Hello, world!", "  two  spaces\n\n\ttab 12345 3.14", "naïve café — “quotes” 日本語 \U0001f600\U0001f3fd", "don't we'll",
-         "def f(x):\n    return x ** 2  # €"]
+TEXTS = ["Hello, world!", "  two  spaces\n\n\ttab 12345 3.14", "naïve café — “quotes” 日本語 \U0001f600\U0001f3fd",
+         "don't we'll", "def f(x):\n    return x ** 2  # €"]
 
 
 def check_text_side(outcrop, folder, name):

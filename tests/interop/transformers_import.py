@@ -33,7 +33,8 @@ def check_exports(outcrop, folder, name, rows, theirs):
     (path,) = outcrop.export(name, "gguf", folder / "gguf", "--type", "f32")
     llama = LlamaCpp(path)
     expect_close(f"{name}: export to llama.cpp", llama.logits(rows), theirs, LLAMA_CPP_LIMIT.get(name, 1e-4))
-    for prompt in outcrop.prompts(name):
+    for conversation, prompt in zip(PLAIN_CONVERSATIONS, outcrop.prompts(name)):
+        expect_equal(f"{name}: prompt in llama.cpp", prompt["text"], llama.rendered(conversation))
         expect_equal(f"{name}: tokens of llama.cpp", prompt["ids"], llama.tokens(prompt["text"]))
 
 
