@@ -3,17 +3,22 @@
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(dnnl REQUIRED CONFIG)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED)
+# oneDNN by its header and library: Debian's package configuration asks for OpenCL, which only its GPU side needs.
+find_path(OUTCROP_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
+find_library(OUTCROP_DNNL NAMES dnnl REQUIRED)
 # oneDNN's OpenMP runtime: our pool splits the work, so oneDNN is told to use one thread.
 find_library(OUTCROP_GOMP NAMES libgomp.so.1 gomp REQUIRED)
+add_library(outcrop_dnnl INTERFACE)
+target_include_directories(outcrop_dnnl SYSTEM INTERFACE ${OUTCROP_DNNL_INCLUDE})
+target_link_libraries(outcrop_dnnl INTERFACE ${OUTCROP_DNNL} ${OUTCROP_GOMP})
 
 # What a room needs from outside, beside its rooms.
 set(OUTCROP_LIBS_base PUBLIC Threads::Threads PRIVATE fmt::fmt)
 set(OUTCROP_LIBS_json PRIVATE nlohmann_json::nlohmann_json)
 set(OUTCROP_LIBS_crypto PRIVATE OpenSSL::Crypto)
-set(OUTCROP_LIBS_kernels PRIVATE DNNL::dnnl ${OUTCROP_GOMP})
+set(OUTCROP_LIBS_kernels PRIVATE outcrop_dnnl)
 set(OUTCROP_LIBS_tokenizer PRIVATE outcrop_bridge)
 set(OUTCROP_LIBS_cli PRIVATE CLI11::CLI11)
 

@@ -104,8 +104,8 @@ Result<EncodedExamples> encode_examples(std::span<const Record> records, std::st
     }
   }
   if (!findings.empty()) {
-    return tl::unexpected<Error>(
-        findings.to_error(fmt::format("{}: {} records cannot be trained on", file, findings.total)));
+    return tl::unexpected<Error>(findings.to_error(fmt::format(
+        "{}: {} record{} cannot be trained on", file, findings.total, findings.total == 1 ? "" : "s")));
   }
   if (examples.count() == 0) {
     return fail(Code::invalid_argument,

@@ -4,6 +4,8 @@
 #include "data/record_format.h"
 #include "json/json.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace outcrop::data {
@@ -28,27 +30,49 @@ void for_each_line(std::string_view text, F&& on_line) {
   }
 }
 
+/// Without a system text Claude's and OpenAI's records look the same, and parse as Claude's.
+bool fits_openai_too(const Record& record) {
+  return record.format == RecordFormat::claude_messages && record.messages.front().role != Role::system;
+}
+
+/// Gives such records the format that the rest of the file has, so that a file may have a system text in some
+/// lines only.
+void settle_format(std::vector<Record>& records) {
+  const bool openai = std::any_of(records.begin(), records.end(), [](const Record& record) {
+    return record.format == RecordFormat::openai_chat;
+  });
+  if (!openai) return;
+  for (Record& record : records) {
+    if (fits_openai_too(record)) record.format = RecordFormat::openai_chat;
+  }
+}
+
+/// A finding for every record that is not of the first one's format.
+void check_one_format(const std::vector<Record>& records, const std::string& name, Findings& findings) {
+  for (const Record& record : records) {
+    if (record.format == records.front().format) continue;
+    findings.add(
+        {name, record.line, "",
+         fmt::format("all lines of a file have one format, here {}", to_string(records.front().format)),
+         std::string(to_string(record.format))});
+  }
+}
+
 /// Reads every line as a record of one format; findings of all lines come back as one error.
 Result<std::vector<Record>> read_records(const Path& path, Purpose purpose) {
   OUTCROP_TRY(const MappedFile file, MappedFile::open(path));
   const std::string name = path.filename().string();
   std::vector<Record> records;
   Findings findings;
-  std::optional<RecordFormat> format;
   for_each_line(file.text(), [&](std::string_view line, std::int64_t number) {
-    std::optional<Record> record = parse_record(line, purpose, name, number, findings);
-    if (!record) return;
-    if (!format) format = record->format;
-    if (record->format != *format) {
-      findings.add({name, number, "",
-                    fmt::format("all lines of a file have one format, here {}", to_string(*format)),
-                    std::string(to_string(record->format))});
-      return;
-    }
-    records.push_back(*std::move(record));
+    if (auto record = parse_record(line, purpose, name, number, findings))
+      records.push_back(*std::move(record));
   });
+  settle_format(records);
+  check_one_format(records, name, findings);
   if (!findings.empty()) {
-    return tl::unexpected<Error>(findings.to_error(fmt::format("{}: {} problems", name, findings.total)));
+    return tl::unexpected<Error>(findings.to_error(
+        fmt::format("{}: {} problem{}", name, findings.total, findings.total == 1 ? "" : "s")));
   }
   if (records.empty()) return fail(Code::invalid_argument, fmt::format("{}: has no record", name));
   return records;

@@ -35,7 +35,8 @@ Json smollm() {
 }
 
 Json gemma() {
-  return parse(R"({"model_type": "gemma3_text", "vocab_size": 262144, "hidden_size": 640, "intermediate_size": 2048,
+  return parse(
+      R"({"model_type": "gemma3_text", "vocab_size": 262144, "hidden_size": 640, "intermediate_size": 2048,
     "num_hidden_layers": 18, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256,
     "max_position_embeddings": 32768, "sliding_window": 512, "eos_token_id": [1, 106], "bos_token_id": 2})");
 }
@@ -82,9 +83,11 @@ TEST(Architecture, RefusesWhatWouldChangeLlamasNumbersByName) {
   expect_refused(with(smollm(), "attention_bias", true), Code::unsupported, "attention_bias");
   expect_refused(with(smollm(), "mlp_bias", true), Code::unsupported, "mlp_bias");
   expect_refused(with(smollm(), "hidden_act", "gelu"), Code::unsupported, "hidden_act");
-  expect_refused(with(smollm(), "quantization_config", Json::object()), Code::unsupported, "quantization_config");
+  expect_refused(with(smollm(), "quantization_config", Json::object()), Code::unsupported,
+                 "quantization_config");
   expect_refused(with(smollm(), "rope_interleaved", true), Code::unsupported, "rope_interleaved");
-  expect_refused(with(smollm(), "rope_scaling", parse(R"({"type": "yarn", "factor": 4})")), Code::unsupported, "yarn");
+  expect_refused(with(smollm(), "rope_scaling", parse(R"({"type": "yarn", "factor": 4})")), Code::unsupported,
+                 "yarn");
 }
 
 TEST(Architecture, RefusesSizesThatCannotBe) {
@@ -96,8 +99,8 @@ TEST(Architecture, RefusesSizesThatCannotBe) {
   expect_refused(with(smollm(), "num_key_value_heads", 2), Code::invalid_argument, "evenly");
   expect_refused(with(smollm(), "head_dim", 63), Code::invalid_argument, "odd");
   expect_refused(with(smollm(), "rms_norm_eps", 0), Code::invalid_argument, "epsilon");
-  expect_refused(with(smollm(), "rope_scaling", parse(R"({"type": "linear", "factor": 0})")), Code::invalid_argument,
-                 "factor");
+  expect_refused(with(smollm(), "rope_scaling", parse(R"({"type": "linear", "factor": 0})")),
+                 Code::invalid_argument, "factor");
 }
 
 TEST(Architecture, NamesAnUnknownArchitectureAndListsTheKnown) {
@@ -143,7 +146,8 @@ TEST(Architecture, ReadsGemmaLayersFromTypesPatternAndNewRopeParameters) {
   EXPECT_EQ(pattern->layers[1].window, 0);
   EXPECT_EQ(pattern->layers[2].window, 512);
   json.set("layer_types", Json::array({"full_attention", "sliding_attention", "full_attention"}));
-  json.set("rope_parameters", parse(R"({"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 2e6},
+  json.set("rope_parameters",
+           parse(R"({"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 2e6},
                                         "sliding_attention": {"rope_type": "default", "rope_theta": 20000}})"));
   const auto types = read(json);
   ASSERT_TRUE(types) << types.error().message;
@@ -151,9 +155,11 @@ TEST(Architecture, ReadsGemmaLayersFromTypesPatternAndNewRopeParameters) {
   EXPECT_EQ(types->ropes[0].theta, 2e6);
   EXPECT_EQ(types->ropes[0].factor, 4.0);
   EXPECT_EQ(types->ropes[1].theta, 20000.0);
-  expect_refused(with(json, "layer_types", Json::array({"full_attention"})), Code::invalid_argument, "layer_types");
-  expect_refused(with(json, "layer_types", Json::array({"full_attention", "linear_attention", "full_attention"})),
-                 Code::unsupported, "linear_attention");
+  expect_refused(with(json, "layer_types", Json::array({"full_attention"})), Code::invalid_argument,
+                 "layer_types");
+  expect_refused(
+      with(json, "layer_types", Json::array({"full_attention", "linear_attention", "full_attention"})),
+      Code::unsupported, "linear_attention");
 }
 
 TEST(Architecture, RefusesGemmaSoftcapsAndBias) {
@@ -249,7 +255,8 @@ TEST(Architecture, RefusesGgufVariantsByKey) {
   };
   refused(config, {{"llama.expert_count", std::uint32_t{8}}}, "expert_count");
   refused(config, {{"llama.rope.scaling.type", std::string("yarn")}}, "yarn");
-  refused(without_tokens(test::tiny_gemma()), {{"gemma3.final_logit_softcapping", 30.0F}}, "final_logit_softcapping");
+  refused(without_tokens(test::tiny_gemma()), {{"gemma3.final_logit_softcapping", 30.0F}},
+          "final_logit_softcapping");
 }
 
 TEST(Architecture, PermutesOnlyLlamasQueriesAndKeys) {

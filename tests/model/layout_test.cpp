@@ -21,28 +21,27 @@ DecoderConfig one_layer(DecoderConfig config) {
 TEST(Layout, ListsLlamaParametersInFileOrder) {
   DecoderConfig config = one_layer(test::tiny_llama());
   config.tied_embeddings = false;
-  EXPECT_THAT(names_of(make_layout(config)),
-              testing::ElementsAre(
-                  "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight",
-                  "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
-                  "model.layers.0.self_attn.v_proj.weight", "model.layers.0.self_attn.o_proj.weight",
-                  "model.layers.0.post_attention_layernorm.weight", "model.layers.0.mlp.gate_proj.weight",
-                  "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.down_proj.weight", "model.norm.weight",
-                  "lm_head.weight"));
+  EXPECT_THAT(
+      names_of(make_layout(config)),
+      testing::ElementsAre("model.embed_tokens.weight", "model.layers.0.input_layernorm.weight",
+                           "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
+                           "model.layers.0.self_attn.v_proj.weight", "model.layers.0.self_attn.o_proj.weight",
+                           "model.layers.0.post_attention_layernorm.weight",
+                           "model.layers.0.mlp.gate_proj.weight", "model.layers.0.mlp.up_proj.weight",
+                           "model.layers.0.mlp.down_proj.weight", "model.norm.weight", "lm_head.weight"));
 }
 
 TEST(Layout, ListsGemmaParametersInFileOrder) {
-  EXPECT_THAT(
-      names_of(make_layout(one_layer(test::tiny_gemma()))),
-      testing::ElementsAre(
-          "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight",
-          "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
-          "model.layers.0.self_attn.v_proj.weight", "model.layers.0.self_attn.q_norm.weight",
-          "model.layers.0.self_attn.k_norm.weight", "model.layers.0.self_attn.o_proj.weight",
-          "model.layers.0.post_attention_layernorm.weight", "model.layers.0.pre_feedforward_layernorm.weight",
-          "model.layers.0.mlp.gate_proj.weight", "model.layers.0.mlp.up_proj.weight",
-          "model.layers.0.mlp.down_proj.weight", "model.layers.0.post_feedforward_layernorm.weight",
-          "model.norm.weight"));
+  EXPECT_THAT(names_of(make_layout(one_layer(test::tiny_gemma()))),
+              testing::ElementsAre(
+                  "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight",
+                  "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
+                  "model.layers.0.self_attn.v_proj.weight", "model.layers.0.self_attn.q_norm.weight",
+                  "model.layers.0.self_attn.k_norm.weight", "model.layers.0.self_attn.o_proj.weight",
+                  "model.layers.0.post_attention_layernorm.weight",
+                  "model.layers.0.pre_feedforward_layernorm.weight", "model.layers.0.mlp.gate_proj.weight",
+                  "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.down_proj.weight",
+                  "model.layers.0.post_feedforward_layernorm.weight", "model.norm.weight"));
 }
 
 TEST(Layout, LeavesNoHoles) {

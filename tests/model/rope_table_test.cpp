@@ -22,7 +22,8 @@ TEST(RopeTable, HoldsCosineAndSineOfPositionTimesFrequency) {
   const RopeTables tables = make_rope_tables(rope, 64, 200);
   ASSERT_EQ(tables.half, 32);
   ASSERT_EQ(tables.cos.size(), 200U * 32U);
-  for (const auto& [position, pair] : {std::pair{0, 0}, std::pair{1, 5}, std::pair{199, 31}, std::pair{77, 0}}) {
+  for (const auto& [position, pair] :
+       {std::pair{0, 0}, std::pair{1, 5}, std::pair{199, 31}, std::pair{77, 0}}) {
     const double angle = position / std::pow(100000.0, 2.0 * pair / 64.0);
     const auto index = static_cast<std::size_t>(position * 32 + pair);
     EXPECT_EQ(tables.cos[index], static_cast<float>(std::cos(angle)));

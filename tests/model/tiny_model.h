@@ -67,7 +67,8 @@ inline GgufVocabulary tiny_vocabulary() {
 }
 
 inline constexpr const char* kTinyTemplate =
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+    "'<|im_end|>' + "
     "'\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 inline DecoderConfig tiny_llama() {
@@ -129,7 +130,9 @@ inline std::string config_json(const DecoderConfig& config) {
   return (*architecture)->to_config_json(config, "float32").dump(2);
 }
 
-inline void write(const Path& path, std::string_view text) { ASSERT_TRUE(write_file_atomic(path, text)); }
+inline void write(const Path& path, std::string_view text) {
+  ASSERT_TRUE(write_file_atomic(path, text));
+}
 
 /// One tensor to be written, for tests that bend a file.
 struct StoredTensor {
@@ -205,7 +208,8 @@ inline std::string gguf_name(const std::string& architecture, const std::string&
 }
 
 /// llama.cpp's converter: reshape(heads, 2, K/2, in), swap the middle two, flatten.
-inline std::vector<float> interleave(const std::vector<float>& rows, std::int64_t head_width, std::int64_t cols) {
+inline std::vector<float> interleave(const std::vector<float>& rows, std::int64_t head_width,
+                                     std::int64_t cols) {
   std::vector<float> result;
   const std::int64_t heads = static_cast<std::int64_t>(rows.size()) / (head_width * cols);
   for (std::int64_t head = 0; head < heads; ++head) {
@@ -223,7 +227,8 @@ inline std::vector<float> interleave(const std::vector<float>& rows, std::int64_
 inline std::vector<StoredTensor> gguf_tensors(const DecoderConfig& config, const std::vector<float>& values) {
   std::vector<StoredTensor> tensors = tensors_of(config, values);
   for (StoredTensor& tensor : tensors) {
-    const bool q_or_k = tensor.name.find("q_proj") != std::string::npos || tensor.name.find("k_proj") != std::string::npos;
+    const bool q_or_k =
+        tensor.name.find("q_proj") != std::string::npos || tensor.name.find("k_proj") != std::string::npos;
     if (config.architecture == "llama" && q_or_k) {
       tensor.values = interleave(tensor.values, config.head_width, config.width);
     }
