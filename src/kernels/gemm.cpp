@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
-#include "kernels/elementwise.h"
 #include "kernels/gemm_info.h"
+#include "kernels/gemm_widened.h"
 
 #include <algorithm>
 #include <compare>
@@ -155,47 +155,6 @@ void gemm_native(Out* c, std::int64_t c_stride, GemmOperand<In> a, GemmOperand<I
   });
 }
 
-/// Copies an operand to float, for processors without bfloat16 products.
-std::vector<float> widened(GemmOperand<bfloat16> x, std::int64_t rows, std::int64_t cols) {
-  if (x.transpose == Transpose::yes) std::swap(rows, cols);
-  std::vector<float> out(static_cast<std::size_t>(rows * cols));
-  parallel_for(rows, 16, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) convert(out.data() + r * cols, x.data + r * x.stride, cols);
-  });
-  return out;
-}
-
-/// Panels keep the float copies small: at most this many elements of b and of c at a time.
-constexpr std::int64_t kWidenedPanel = std::int64_t{1} << 22;
-
-template <class Out>
-void gemm_through_float(Out* c, std::int64_t c_stride, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b,
-                        std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) {
-  const std::vector<float> wide_a = widened(a, m, k);
-  const GemmOperand<float> fa{wide_a.data(), a.transpose == Transpose::yes ? m : k, a.transpose};
-  const std::int64_t panel = std::clamp<std::int64_t>(kWidenedPanel / std::max(m, k), 16, n);
-  std::vector<float> product(static_cast<std::size_t>(m * std::min(panel, n)));
-  for (std::int64_t begin = 0; begin < n; begin += panel) {
-    const std::int64_t width = std::min(panel, n - begin);
-    const bool flip = b.transpose == Transpose::yes;
-    const GemmOperand<bfloat16> part{b.data + begin * (flip ? b.stride : 1), b.stride, b.transpose};
-    const std::vector<float> wide_b = widened(part, k, width);
-    const GemmOperand<float> fb{wide_b.data(), flip ? k : width, b.transpose};
-    if constexpr (sizeof(Out) == sizeof(float)) {
-      gemm_native<float, float>(c + begin, c_stride, fa, fb, m, width, k, accumulate);
-    } else {
-      gemm_native<float, float>(product.data(), width, fa, fb, m, width, k, false);
-      for (std::int64_t r = 0; r < m; ++r) {
-        bfloat16* out = c + r * c_stride + begin;
-        const float* sum = product.data() + r * width;
-        for (std::int64_t j = 0; j < width; ++j) {
-          out[j] = bfloat16(accumulate ? static_cast<float>(out[j]) + sum[j] : sum[j]);
-        }
-      }
-    }
-  }
-}
-
 /// oneDNN has no bfloat16 products below AVX-512; asking once tells.
 bool probe_native_bfloat16() {
   try {
@@ -228,7 +187,7 @@ void gemm(Out* c, std::int64_t c_stride, GemmOperand<In> a, GemmOperand<In> b, s
           std::int64_t k, bool accumulate) noexcept {
   if constexpr (sizeof(In) == sizeof(bfloat16)) {
     if (!gemm_has_native_bfloat16()) {
-      gemm_through_float(c, c_stride, a, b, m, n, k, accumulate);
+      gemm_widened(c, c_stride, a, b, m, n, k, accumulate);
       return;
     }
   }

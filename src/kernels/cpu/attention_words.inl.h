@@ -6,24 +6,10 @@
 //            two (level avx512bf16 only).
 // Products, packing and softmax are written once over either.
 
-#include "kernels/cpu/vector.h"
+#include "kernels/cpu/unroll.inl.h"
 
 namespace outcrop::kernels::cpu {
 namespace {
-
-template <int kValue>
-struct Constant {
-  static constexpr int value = kValue;
-};
-
-/// Calls f(Constant<0>{}) … f(Constant<kCount - 1>{}): arrays indexed this way stay in registers.
-template <int kCount, class F>
-OUTCROP_INLINE void unroll(F&& f) {
-  if constexpr (kCount > 0) {
-    unroll<kCount - 1>(f);
-    f(Constant<kCount - 1>{});
-  }
-}
 
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 8;
