@@ -21,6 +21,14 @@ PEERS = ROOT / "bench" / "peers"
 SAMPLE_ID = "huggingface.smollm2-135m-instruct-v1:0"
 
 
+def number(words, text):
+    """The number behind `words` in `text`."""
+    found = re.search(re.escape(words) + r" ([\d.]+)", text)
+    if not found:
+        sys.exit(f"no '{words}' in:\n{text[-2000:]}")
+    return float(found.group(1))
+
+
 class Bench:
     def __init__(self, args):
         self.build = pathlib.Path(args.build)
@@ -39,10 +47,7 @@ class Bench:
             sys.exit(f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
         if parse is None:
             return done.stdout
-        found = re.search(re.escape(parse) + r" ([\d.]+)", done.stdout)
-        if not found:
-            sys.exit(f"no '{parse}' in what {command[0]} printed:\n{done.stdout[-2000:]}")
-        return float(found.group(1))
+        return number(parse, done.stdout)
 
     def outcrop(self, *arguments, parse=None):
         return self.run(self.build / "outcrop", *arguments, parse=parse)
@@ -77,13 +82,12 @@ def row(*cells):
 def train_step(bench, method):
     """Tokens a core-second of an optimizer step on 2 x 512 tokens."""
     model, folder = bench.model_folder(), bench.exported("hf")
-    columns = {"ours": [], "eager": [], "compiled": [], "roofline share": [], "peak GB": [], "eager peak GB": []}
+    columns = {name: [] for name in ("ours", "eager", "compiled", "roofline share", "peak GB", "eager peak GB")}
     row("round", *columns)
     for i in range(bench.repeats):
         text = bench.run(bench.build / "train_step_bench", method, "8", model)
         eager = bench.peer("train_step.py", folder, method)
-        compiled = bench.peer("train_step.py", folder, method, "--compile") if method == "lora" else "tokens/core-s 0"
-        number = lambda key, source: float(re.search(re.escape(key) + r" ([\d.]+)", source).group(1))
+        compiled = bench.peer("train_step.py", folder, method, "--compile")
         values = [number("tokens/core-s", text), number("tokens/core-s", eager), number("tokens/core-s", compiled),
                   number("roofline share", text), number("peak", text), number("peak", eager)]
         for column, value in zip(columns.values(), values):
@@ -91,8 +95,7 @@ def train_step(bench, method):
         row(str(i + 1), *values)
     medians = {key: statistics.median(values) for key, values in columns.items()}
     row("median", *medians.values())
-    if medians["compiled"]:
-        print(f"against compiled: {medians['ours'] / medians['compiled']:.2f}")
+    print(f"against compiled: {medians['ours'] / medians['compiled']:.2f}")
     report(f"train-{method}", medians["ours"], medians["eager"])
 
 

@@ -14,6 +14,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import precision
+
 END = "<|im_end|>"
 BATCH = 16
 
@@ -48,7 +50,7 @@ def train(model, rows, end_id):
             tokens[row, :count] = torch.tensor(prompt + answer)
             labels[row, len(prompt):count] = torch.tensor(answer)
             mask[row, :count] = 1
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision.dtype() == torch.bfloat16):
             loss = model(input_ids=tokens, attention_mask=mask, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -92,7 +94,7 @@ def main():
     end_id = tokenizer.convert_tokens_to_ids(END)
     ids = lambda text: tokenizer(text, add_special_tokens=False).input_ids
     rows = [(ids(prompt), ids(answer + END)) for prompt, answer in read(args.train)][:args.records]
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=precision.dtype())
     model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
     start = time.perf_counter()
     train(model, rows, end_id)

@@ -1,4 +1,4 @@
-"""train_step.py MODEL lora|full [--compile] [--steps N]: PyTorch's optimizer step on 2 x 512 tokens, bfloat16."""
+"""train_step.py MODEL lora|full [--compile] [--steps N]: PyTorch's optimizer step on 2 x 512 tokens."""
 import argparse
 import resource
 import statistics
@@ -7,6 +7,8 @@ import time
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
+
+import precision
 
 
 def main():
@@ -18,7 +20,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=precision.dtype())
     model.config.use_cache = False
     if args.method == "lora":
         model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))

@@ -11,6 +11,8 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+import precision
+
 
 def conversation(line):
     record = json.loads(line)
@@ -27,11 +29,11 @@ def main():
     tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
     with tempfile.TemporaryDirectory() as folder:
         trainer = SFTTrainer(
-            model=AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.bfloat16),
+            model=AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=precision.dtype()),
             processing_class=tokenizer,
             train_dataset=Dataset.from_list([conversation(line) for line in lines]),
             args=SFTConfig(output_dir=folder, per_device_train_batch_size=8, max_steps=steps, save_strategy="no",
-                           report_to=[], bf16=True, use_cpu=True, learning_rate=1e-3),
+                           report_to=[], bf16=precision.dtype() == torch.bfloat16, use_cpu=True, learning_rate=1e-3),
             peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
         start = time.perf_counter()
         trainer.train()
