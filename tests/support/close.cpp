@@ -33,7 +33,7 @@ void expect_close(const Values& got, const Values& exact, const ErrorBound& boun
                   const std::string& what) {
   ASSERT_EQ(got.size(), exact.size()) << what;
   const double magnitude = bound.magnitude > 0.0 ? bound.magnitude : largest_magnitude(exact);
-  const double computed = bound.roundings * kUnitRoundoff<float> * magnitude;
+  const double computed = (bound.roundings * kUnitRoundoff<float> + bound.narrow * stored_roundoff) * magnitude;
   std::size_t wrong = 0;
   std::size_t worst = 0;
   double worst_ratio = 0.0;

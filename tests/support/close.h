@@ -27,11 +27,13 @@ inline constexpr double kUnitRoundoff<double> = 0x1p-53;
 double sum_roundings(std::int64_t terms);
 
 /// What a result may differ from the exact one by:
-///   stores * unit_roundoff(stored type) * |exact|  +  roundings * 2^-24 * magnitude.
+///   stores * unit_roundoff(stored type) * |exact|
+///   + (roundings * 2^-24 + narrow * unit_roundoff(stored type)) * magnitude.
 struct ErrorBound {
   double roundings = 1.0;  ///< float operations on the way to one element
   double magnitude = 0.0;  ///< of the intermediate values; 0: the largest |exact| of the result
   double stores = 1.0;     ///< roundings to the stored type, the last one included
+  double narrow = 0.0;     ///< roundings of intermediate values to the stored type
 };
 
 /// Fails the running test, naming the worst element, unless every element of `got` is within the bound.

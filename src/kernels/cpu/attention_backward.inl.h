@@ -168,10 +168,11 @@ class BackwardBlock {
     const std::int64_t keys = left < kTileRows ? left : kTileRows;
     const std::int64_t window = block_.geometry.window;
     std::int64_t begin = (tile + key - query_) * group_;
-    begin = begin > 0 ? begin / 2 * 2 : 0;
+    begin = begin > 0 ? begin : 0;
     std::int64_t end = window > 0 ? (tile + key + keys - 1 + window - query_) * group_ : rows_;
     end = end < rows_ ? end : rows_;
     if (end <= begin) return;
+    // From the row that shares a word with the first: it sees none of the keys, so its P and dS are zeros.
     const std::int64_t from = begin / Form::kElements;
     const std::int64_t depth = words_for<Form>(end) - from;
     const std::int64_t to = (tile + key) * columns_;

@@ -88,13 +88,14 @@ OUTCROP_INLINE std::int64_t words_for(std::int64_t count) {
   return (count + Form::kElements - 1) / Form::kElements;
 }
 
-/// 2^x for x <= 127, relatively within 2e-7 (1e-8 for float, before rounding); 0 for x <= -127, 1 for 0.
+/// 2^x for x <= 127, relatively within 2e-7 (1e-8 for float, before rounding); 0 for x <= -127, 1 for 0, NaN
+/// for NaN.
 /// 2^f = 1 + f q(f) on [-1/2, 1/2], q interpolated at Chebyshev nodes.
 template <class T>
 OUTCROP_INLINE F32 exp2(F32 x) {
   const F32 magic =
       broadcast(12582912.0F);  // 1.5 * 2^23: a sum with it has the rounded integer in its low bits
-  x = x > -127.0F ? x : broadcast(-127.0F);
+  x = x < -127.0F ? broadcast(-127.0F) : x;
   const F32 shifted = x + magic;
   const F32 f = x - (shifted - magic);
   F32 q;
