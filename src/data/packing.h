@@ -48,7 +48,8 @@ Result<EncodedExamples> encode_examples(std::span<const Record> records, std::st
 /// Rows of at most row_tokens tokens; each a list of example indices.
 using Rows = std::vector<std::vector<std::int64_t>>;
 
-/// Best-fit decreasing in O(n log n) over `order`'s examples. Deterministic.
+/// Best-fit decreasing in O(n log n): example i has lengths[i] tokens, at most row_tokens. Every example is in
+/// exactly one row. Deterministic.
 Rows pack_best_fit(std::span<const std::int64_t> lengths, std::int64_t row_tokens);
 
 /// A row ready for the model: concatenated tokens, targets and segment starts.

@@ -78,7 +78,11 @@ Result<std::vector<Record>> read_records(const Path& path, Purpose purpose) {
   return records;
 }
 
-std::string position_free(std::string message) {
+/// A parser's message with its column only: the finding names the line of the file.
+std::string without_line(std::string_view message) {
+  if (constexpr std::string_view line = "line 1, "; message.starts_with(line)) {
+    message.remove_prefix(line.size());
+  }
   return shorten(message, 200);
 }
 
@@ -135,7 +139,7 @@ std::optional<Record> parse_record(std::string_view json_line, Purpose purpose, 
   }
   auto json = Json::parse(json_line);
   if (!json) {
-    reader.add("", "each line must be one JSON object", position_free(std::move(json).error().message));
+    reader.add("", "each line must be one JSON object", without_line(json.error().message));
     return std::nullopt;
   }
   if (!json->is_object()) {

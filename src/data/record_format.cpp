@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 
+#include <algorithm>
 #include <array>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kShownValueBytes = 80;
 constexpr std::string_view kConversationSchema = "bedrock-conversation-2024";
+constexpr std::array<std::string_view, 2> kMessageFields{"role", "content"};
 
 std::string shown(const Json& value) {
   return value.is_null() ? "nothing" : shorten(value.dump(), kShownValueBytes);
@@ -37,6 +38,22 @@ std::span<const std::string_view> known_fields(RecordFormat format) {
       return kOpenAi;
   }
   return {};
+}
+
+/// A member's name as a part of a path: short, and without control characters that would reach a terminal.
+std::string path_of(std::string_view name) {
+  const std::string quoted = json_quote(shorten(name, kShownValueBytes));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+/// The text of a block that holds nothing else. Claude's and OpenAI's blocks say "type": "text" too.
+std::optional<std::string_view> text_of_block(const Json& block, bool may_have_type) {
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const auto [name, value] = block.member(i);
+    const bool type = may_have_type && name == "type" && value.as_string() == "text";
+    if (name != "text" && !type) return std::nullopt;
+  }
+  return block["text"].as_string();
 }
 
 bool first_role_is_system(const Json& messages) {
@@ -70,18 +87,16 @@ std::optional<RecordFormat> LineReader::format_of(const Json& object) {
   return std::nullopt;
 }
 
-void LineReader::refuse_unknown_fields(const Json& object, RecordFormat format) {
-  const auto known = known_fields(format);
+void LineReader::refuse_unknown_fields(const Json& object, std::span<const std::string_view> known,
+                                       std::string_view owner, const std::string& path) {
   for (std::size_t i = 0; i < object.size(); ++i) {
     const std::string_view name = object.member(i).first;
-    bool found = false;
-    for (const std::string_view field : known) found = found || field == name;
-    if (found) continue;
-    std::string rule = fmt::format("unknown field of a {} record", to_string(format));
-    if (const std::string_view near = nearest_name(name, known); !near.empty()) {
-      rule += fmt::format("; did you mean \"{}\"", near);
-    }
-    add(shorten(name, kShownValueBytes), std::move(rule), "");
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string rule = fmt::format("unknown field of a {}", owner);
+    // A distance costs the product of both lengths, and nobody mistypes a name that long.
+    const std::string_view near = name.size() <= kShownValueBytes ? nearest_name(name, known) : "";
+    if (!near.empty()) rule += fmt::format("; did you mean \"{}\"", near);
+    add(path.empty() ? path_of(name) : path + "." + path_of(name), std::move(rule), "");
   }
 }
 
@@ -91,7 +106,7 @@ std::optional<Record> LineReader::read(const Json& object, Purpose purpose) {
   Record record;
   record.format = *format;
   record.line = line_;
-  refuse_unknown_fields(object, *format);
+  refuse_unknown_fields(object, known_fields(*format), fmt::format("{} record", to_string(*format)), "");
   if (*format == RecordFormat::prompt_completion) {
     read_prompt_completion(object, purpose, record);
   } else {
@@ -119,8 +134,16 @@ void LineReader::read_prompt_completion(const Json& object, Purpose purpose, Rec
 }
 
 void LineReader::read_system(const Json& object, Record& record) {
+  const Json& system = object["system"];
   if (!object.contains("system")) return;
-  const auto text = read_content(object["system"], "system", record.format);
+  if (record.format == RecordFormat::bedrock_conversation_2024 && system.is_array()) {
+    if (system.size() == 0) return;
+    if (system.size() > 1) {
+      add("system", "must hold at most one block", fmt::format("{} blocks", system.size()));
+      return;
+    }
+  }
+  const auto text = read_content(system, "system", record.format);
   if (text) record.messages.push_back({Role::system, *text});
 }
 
@@ -154,7 +177,7 @@ std::optional<std::string> LineReader::read_content(const Json& content, const s
   }
   std::string joined;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const auto text = content[i]["text"].as_string();
+    const auto text = text_of_block(content[i], text_allowed);
     if (!text) {
       add(fmt::format("{}[{}]", path, i), "only text blocks can be trained on", shown(content[i]));
       return std::nullopt;
@@ -180,6 +203,7 @@ void LineReader::read_messages(const Json& object, Record& record) {
       add(path, "must be an object with \"role\" and \"content\"", shown(messages[i]));
       continue;
     }
+    refuse_unknown_fields(messages[i], kMessageFields, "message", path);
     const std::optional<Role> role = read_role(messages[i], path, record.format);
     const auto content = read_content(messages[i]["content"], path + ".content", record.format);
     if (role && content) record.messages.push_back({*role, *content});

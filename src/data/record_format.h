@@ -5,6 +5,7 @@
 #include "json/json.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,9 @@ class LineReader {
 
  private:
   std::optional<RecordFormat> format_of(const Json& object);
-  void refuse_unknown_fields(const Json& object, RecordFormat format);
+  /// `owner` says whose fields they are; `path` leads to them, empty for the record itself.
+  void refuse_unknown_fields(const Json& object, std::span<const std::string_view> known,
+                             std::string_view owner, const std::string& path);
   void read_prompt_completion(const Json& object, Purpose purpose, Record& record);
   void read_system(const Json& object, Record& record);
   void read_messages(const Json& object, Record& record);
