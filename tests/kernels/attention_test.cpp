@@ -1,6 +1,5 @@
 #include "kernels/attention.h"
 
-#include "kernels/isa.h"
 #include "kernels/reference/attention.h"
 #include "support/op_case.h"
 
@@ -448,20 +447,6 @@ TEST(Attention, PackedSegmentsAreBitForBitWhatTheyAreAlone) {
   }
 }
 
-/// Calls check() at every level of this processor.
-template <class Check>
-void at_every_level(Check check) {
-  const kernels::Isa before = kernels::selected_isa();
-  for (const kernels::Isa isa :
-       {kernels::Isa::generic, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::avx512bf16}) {
-    if (isa > kernels::best_isa()) continue;
-    kernels::force_isa(isa);
-    SCOPED_TRACE(kernels::to_string(isa));
-    check();
-  }
-  kernels::force_isa(before);
-}
-
 /// Scores of 2^100 times small whole numbers: differences are far beyond what exp can tell from 0 and 1.
 template <class T>
 void expect_one_hot() {
@@ -482,7 +467,7 @@ void expect_one_hot() {
 }
 
 TEST(Attention, HugeScoresOfEitherSignPickTheLargestAndStayFinite) {
-  at_every_level([] {
+  at_every_level([](kernels::Isa) {
     expect_one_hot<float>();
     expect_one_hot<bfloat16>();
   });
@@ -502,7 +487,7 @@ std::pair<double, double> first_and_last(std::size_t list, std::size_t element, 
 
 TEST(Attention, NanReachesEveryQueryThatSeesIt) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  at_every_level([&] {
+  at_every_level([&](kernels::Isa) {
     // An element of key 40: the last query sees it, the first does not.
     for (const std::size_t list : {std::size_t{1}, std::size_t{2}}) {
       const auto wide = first_and_last<float>(list, 81, nan);

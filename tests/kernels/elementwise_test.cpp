@@ -1,7 +1,6 @@
 #include "kernels/elementwise.h"
 
 #include "base/random.h"
-#include "kernels/isa.h"
 #include "support/op_case.h"
 
 #include <algorithm>
@@ -13,20 +12,6 @@
 
 namespace outcrop::test {
 namespace {
-
-/// Calls check() at every level of this processor.
-template <class Check>
-void at_every_level(Check check) {
-  const kernels::Isa before = kernels::selected_isa();
-  for (const kernels::Isa isa :
-       {kernels::Isa::generic, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::avx512bf16}) {
-    if (isa > kernels::best_isa()) continue;
-    kernels::force_isa(isa);
-    SCOPED_TRACE(kernels::to_string(isa));
-    check(isa);
-  }
-  kernels::force_isa(before);
-}
 
 struct Shape {
   std::int64_t rows;
@@ -153,21 +138,23 @@ TEST(ScaledCopy, ScalesAndConverts) {
 }
 
 TEST(AddTransposed, AddsTheScaledTranspose) {
-  for (const Shape& s : kShapes) {
-    const Values values = rounded<float>(normal_values(s.rows * s.cols, 1));
-    const Values before = rounded<float>(normal_values(s.rows * s.cols, 2));
-    const PaddedRows<float> x(values, s.rows, s.cols, 3);
-    PaddedRows<float> out(before, s.cols, s.rows, 2);
-    kernels::add_transposed(out.data(), out.stride(), x.data(), x.stride(), s.rows, s.cols, 0.5F);
-    Values exact = before;
-    for (std::int64_t c = 0; c < s.cols; ++c) {
-      for (std::int64_t r = 0; r < s.rows; ++r) {
-        exact[static_cast<std::size_t>(c * s.rows + r)] +=
-            0.5 * values[static_cast<std::size_t>(r * s.cols + c)];
+  at_every_level([](kernels::Isa) {
+    for (const Shape& s : kShapes) {
+      const Values values = rounded<float>(normal_values(s.rows * s.cols, 1));
+      const Values before = rounded<float>(normal_values(s.rows * s.cols, 2));
+      const PaddedRows<float> x(values, s.rows, s.cols, 3);
+      PaddedRows<float> out(before, s.cols, s.rows, 2);
+      kernels::add_transposed(out.data(), out.stride(), x.data(), x.stride(), s.rows, s.cols, 0.5F);
+      Values exact = before;
+      for (std::int64_t c = 0; c < s.cols; ++c) {
+        for (std::int64_t r = 0; r < s.rows; ++r) {
+          exact[static_cast<std::size_t>(c * s.rows + r)] +=
+              0.5 * values[static_cast<std::size_t>(r * s.cols + c)];
+        }
       }
+      expect_close(out.values(), exact, {.roundings = 1.0}, kUnitRoundoff<float>, "add_transposed");
     }
-    expect_close(out.values(), exact, {.roundings = 1.0}, kUnitRoundoff<float>, "add_transposed");
-  }
+  });
 }
 
 TEST(GatherRows, TakesAndScalesRowsByTheirIds) {

@@ -162,6 +162,15 @@ void check_kernels(const OpCase& op) {
   }
 }
 
+void at_every_level(const std::function<void(Isa)>& check) {
+  const LevelScope scope;
+  for (const Isa isa : levels()) {
+    kernels::force_isa(isa);
+    SCOPED_TRACE(kernels::to_string(isa));
+    check(isa);
+  }
+}
+
 void timed(const std::function<void()>& call) {
   call();
   if (!stopwatch.running) return;

@@ -7,6 +7,7 @@
 //   check_kernels(op);              // every level, float and bfloat16, against the reference
 
 #include "kernels/bfloat16.h"
+#include "kernels/isa_level.h"
 #include "support/close.h"
 
 #include <functional>
@@ -61,6 +62,9 @@ void check_reference_gradient(const OpCase& op);
 /// The kernels against the reference at every level this processor has, for float and bfloat16, and the
 /// same bits whether the pool's threads share the work or one thread does it.
 void check_kernels(const OpCase& op);
+
+/// Calls check(level) at every level this processor has, for what does not fit an OpCase.
+void at_every_level(const std::function<void(kernels::Isa)>& check);
 
 /// Prints microseconds a call of forward and backward at every level; only when OUTCROP_TEST_SPEED is set.
 void print_speed(const OpCase& op);

@@ -5,6 +5,7 @@
 #include "kernels/reference/loss.h"
 #include "kernels/reference/norm.h"
 #include "support/op_case.h"
+#include "tensor/op_matrices.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,16 +14,6 @@
 
 namespace outcrop::test {
 namespace {
-
-template <class T>
-Matrix<T> matrix(PaddedRows<T>& rows, std::int64_t count, std::int64_t cols) {
-  return {rows.data(), count, cols, rows.stride()};
-}
-
-template <class T>
-Matrix<const T> view(PaddedRows<T>& rows, std::int64_t count, std::int64_t cols) {
-  return {rows.data(), count, cols, rows.stride()};
-}
 
 /// Products of n terms of type T: their sum's error, plus one rounding to Out.
 template <class Out>
