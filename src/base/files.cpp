@@ -15,13 +15,26 @@
 namespace outcrop {
 namespace {
 
-tl::unexpected<Error> fail_errno(const Path& path, std::string_view action, int error) {
-  Code code = Code::io;
-  if (error == ENOENT || error == ENOTDIR) code = Code::not_found;
-  if (error == EACCES || error == EPERM) code = Code::permission_denied;
-  if (error == EEXIST) code = Code::already_exists;
-  if (error == ENOMEM) code = Code::out_of_memory;
-  return fail(code, fmt::format("{}: cannot {}: {}", path.string(), action, std::strerror(error)));
+Code code_of_errno(int error) noexcept {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return Code::not_found;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Code::permission_denied;
+    case EEXIST:
+      return Code::already_exists;
+    case ENOMEM:
+      return Code::out_of_memory;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return Code::quota_exceeded;
+    default:
+      return Code::io;
+  }
 }
 
 /// Closes on leaving the scope.
@@ -71,6 +84,11 @@ Status write_all(int descriptor, const Path& path, const std::byte* data, std::s
 }
 
 }  // namespace
+
+tl::unexpected<Error> fail_errno(const Path& path, std::string_view action, int error) {
+  return fail(code_of_errno(error),
+              fmt::format("{}: cannot {}: {}", path.string(), action, std::strerror(error)));
+}
 
 Result<std::string> read_file(const Path& path, std::uint64_t max_bytes) {
   OUTCROP_TRY(const OpenedFile file, open_regular(path));

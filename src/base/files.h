@@ -15,6 +15,10 @@ namespace outcrop {
 
 using Path = std::filesystem::path;
 
+/// The error of a system call on `path` that set errno: "x: cannot write: No space left on device". A full
+/// disk, a quota and a file size limit are quota_exceeded, a lack of rights permission_denied.
+tl::unexpected<Error> fail_errno(const Path& path, std::string_view action, int error);
+
 /// The whole file. Refuses more than `max_bytes` (quota_exceeded), directories and devices.
 Result<std::string> read_file(const Path& path, std::uint64_t max_bytes = std::uint64_t{1} << 30);
 

@@ -17,6 +17,10 @@ std::size_t valid_utf8_prefix(std::string_view text) noexcept;
 /// incomplete sequence at the end and looks at nothing before it.
 std::size_t complete_utf8_prefix(std::string_view text) noexcept;
 
+/// `text` as a terminal may be given it: control characters but the newline and the tab become "\x1b", bytes
+/// that are not UTF-8 U+FFFD. For words that come from files, which may hold escape sequences.
+std::string printable(std::string_view text);
+
 /// At most `max_bytes` of text, cut at a character border, with "…" where something was cut.
 std::string shorten(std::string_view text, std::size_t max_bytes);
 
