@@ -30,7 +30,10 @@ std::string known_dtypes() {
 /// opens its JSON where safetensors does is never guessed at.
 std::string_view guess(std::string_view start) {
   if (start.size() > kLengthBytes && start[kLengthBytes] == '{') return {};
-  if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02")) return "a pickle (PyTorch) file";
+  if (start.starts_with("PK\x03\x04")) return "a pickle (PyTorch) file";
+  // A bare pickle names its protocol, 2 to 5, in its second byte.
+  if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
+    return "a pickle (PyTorch) file";
   if (start.starts_with("version https://git-lfs")) return "a Git LFS pointer, not the file itself";
   if (start.starts_with("GGUF")) return "a GGUF file";
   if (start.starts_with("<")) return "a web page";

@@ -196,11 +196,17 @@ Status add_special_ids(std::vector<KeyValue>& keys, const Model& model) {
     const auto id = tokenizer.id_of(special_token(config, name));
     if (id && *id < model.config().vocab_size) keys.push_back({key, static_cast<std::uint32_t>(*id)});
   };
-  add("tokenizer.ggml.bos_token_id", "bos_token");
+  const std::vector<TokenId> prefix = tokenizer.prefix_ids();
+  if (prefix.size() == 1 && prefix.front() < model.config().vocab_size) {
+    // What the tokenizer puts before a text counts for more than what the configuration calls it, if anything.
+    keys.push_back({"tokenizer.ggml.bos_token_id", static_cast<std::uint32_t>(prefix.front())});
+  } else {
+    add("tokenizer.ggml.bos_token_id", "bos_token");
+  }
   add("tokenizer.ggml.eos_token_id", "eos_token");
   add("tokenizer.ggml.unknown_token_id", "unk_token");
   add("tokenizer.ggml.padding_token_id", "pad_token");
-  keys.push_back({"tokenizer.ggml.add_bos_token", !tokenizer.prefix_ids().empty()});
+  keys.push_back({"tokenizer.ggml.add_bos_token", !prefix.empty()});
   return {};
 }
 

@@ -161,6 +161,12 @@ Status check_is_model_folder(const Path& folder) {
   if (is_there(folder / "adapter_config.json")) {
     return fail(Code::unsupported, "is a PEFT adapter, not a whole model; import its base model");
   }
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".gguf") continue;
+    return fail(Code::invalid_argument, fmt::format("has no config.json; it holds {}: import that file",
+                                                    it->path().filename().string()));
+  }
   return fail(Code::invalid_argument,
               "has no config.json; a Hugging Face model folder or a GGUF file is needed");
 }

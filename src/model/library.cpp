@@ -38,8 +38,8 @@ Path Library::folder_of(std::string_view id) const {
   return models_of(home_) / folder_name(id);
 }
 
-Result<std::vector<ModelInfo>> Library::list() const {
-  std::vector<ModelInfo> models;
+Result<Library::Contents> Library::contents() const {
+  Contents found;
   std::error_code error;
   for (auto entry = std::filesystem::directory_iterator(models_of(home_), error);
        !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
@@ -47,14 +47,23 @@ Result<std::vector<ModelInfo>> Library::list() const {
     if (name.starts_with(".")) continue;
     Result<ModelInfo> info = read_manifest(entry->path());
     if (info) {
-      models.push_back(*std::move(info));
+      found.models.push_back(*std::move(info));
     } else if (info.error().code != Code::not_found) {
-      log::warning("model folder left out", {{"folder", name}, {"reason", info.error().message}});
+      found.unreadable.push_back({id_of_folder(name), std::move(info).error().message});
     }
   }
-  if (error) return fail(Code::io, fmt::format("{}: {}", models_of(home_).string(), error.message()));
-  std::sort(models.begin(), models.end(), [](const ModelInfo& a, const ModelInfo& b) { return a.id < b.id; });
-  return models;
+  if (error) return fail_errno(models_of(home_), "list", error.value());
+  const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
+  std::sort(found.models.begin(), found.models.end(), by_id);
+  std::sort(found.unreadable.begin(), found.unreadable.end(), by_id);
+  return found;
+}
+
+Result<std::vector<ModelInfo>> Library::list() const {
+  OUTCROP_TRY(Contents found, contents());
+  for (const Unreadable& model : found.unreadable)
+    log::warning("a model that cannot be read is left out", {{"model", model.id}, {"reason", model.reason}});
+  return std::move(found.models);
 }
 
 Result<ModelInfo> Library::info(std::string_view id) const {
@@ -92,9 +101,11 @@ Result<LoadedModel> Library::load(std::string_view id) const {
 }
 
 Status Library::remove(std::string_view id) const {
-  OUTCROP_TRY(const ModelInfo own, info(id));
-  OUTCROP_TRY(const std::vector<ModelInfo> models, list());
-  const std::vector<ModelInfo> dependants = built_on(models, own.id);
+  OUTCROP_CHECK_OK(check_model_id(id));
+  // One whose manifest is damaged may go too.
+  if (auto own = info(id); !own && own.error().code == Code::not_found) return forward_error(own);
+  OUTCROP_TRY(const Contents found, contents());
+  const std::vector<ModelInfo> dependants = built_on(found.models, id);
   if (!dependants.empty()) {
     return fail(Code::conflict, fmt::format("model '{}' is the base of {}; remove {} first", id,
                                             joined_ids(dependants), dependants.size() == 1 ? "it" : "them"));

@@ -85,7 +85,18 @@ class Library {
   /// A GGUF file or a Hugging Face folder. Checks architecture, names and shapes of every tensor before it
   /// writes, converts to dtype, and proves the result by loading it. all problems up to 100 in the error.
   Result<ModelInfo> import(const Path& source, const ImportOptions& options) const;
-  Result<std::vector<ModelInfo>> list() const;  ///< by id
+  /// A folder of models/ whose manifest cannot be read.
+  struct Unreadable {
+    std::string id;
+    std::string reason;
+  };
+  /// What models/ holds, by id.
+  struct Contents {
+    std::vector<ModelInfo> models;
+    std::vector<Unreadable> unreadable;
+  };
+  Result<Contents> contents() const;
+  Result<std::vector<ModelInfo>> list() const;  ///< the models; the log names those that cannot be read
   /// not_found names the nearest known id.
   Result<ModelInfo> info(std::string_view id) const;
   Result<LoadedModel> load(std::string_view id) const;

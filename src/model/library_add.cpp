@@ -1,5 +1,4 @@
-#include "model/import_gguf.h"
-#include "model/import_huggingface.h"
+#include "model/import_source.h"
 #include "model/import_write.h"
 #include "model/library.h"
 #include "model/library_rules.h"
@@ -8,7 +7,6 @@
 #include "model/model_folders.h"
 
 #include <optional>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -18,32 +16,6 @@ namespace {
 /// "models/x/" and "models/x" name the same folder.
 Path without_trailing_slash(const Path& path) {
   return path.has_filename() ? path : path.parent_path();
-}
-
-tl::unexpected<Error> wrong_kind_of_file(const Path& source) {
-  const std::string extension = source.extension().string();
-  const std::string name = source.filename().string();
-  if (extension == ".safetensors" || extension == ".json") {
-    return fail(Code::invalid_argument,
-                fmt::format("{}: give the folder that holds it, with config.json and tokenizer.json", name));
-  }
-  return fail(Code::unsupported,
-              fmt::format("{}: pickle files can run code when they are read and are refused; save "
-                          "the model as safetensors",
-                          name));
-}
-
-Result<ForeignModel> open_foreign(const Path& source) {
-  std::error_code error;
-  const auto status = std::filesystem::status(source, error);
-  if (!std::filesystem::exists(status)) {
-    return fail(Code::not_found, fmt::format("{} does not exist", source.string()));
-  }
-  if (std::filesystem::is_directory(status)) return open_huggingface_model(source);
-  for (const char* extension : {".safetensors", ".json", ".bin", ".pt", ".pth", ".ckpt", ".pkl"}) {
-    if (source.extension() == extension) return wrong_kind_of_file(source);
-  }
-  return open_gguf_model(source);
 }
 
 void set_model_facts(ModelInfo& info, const Model& model) {
@@ -111,7 +83,7 @@ Result<ModelInfo> Library::import(const Path& given, const ImportOptions& option
   const Path target = folder_of(options.id);
   OUTCROP_TRY(const auto old, existing_model(target, options.id, options.replace));
   const Path source = without_trailing_slash(given);
-  OUTCROP_TRY(const ForeignModel foreign, open_foreign(source));
+  OUTCROP_TRY(const ForeignModel foreign, open_import_source(source));
   OUTCROP_TRY(StagingFolder staging, StagingFolder::create(models_of(home_)));
   OUTCROP_CHECK_OK(write_model_folder(foreign, staging.path(), options.dtype, options.progress));
   auto model = Model::open(staging.path());

@@ -25,7 +25,8 @@ std::string joined_ids(const std::vector<ModelInfo>& models) {
 }
 
 tl::unexpected<Error> exists_already(std::string_view id) {
-  return fail(Code::already_exists, fmt::format("model '{}' exists already", id));
+  return fail(Code::already_exists,
+              fmt::format("model '{}' exists already: choose another id, or add --replace", id));
 }
 
 }  // namespace outcrop::model

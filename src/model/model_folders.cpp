@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <system_error>
 
 #include <fcntl.h>
@@ -17,10 +16,6 @@ namespace {
 
 constexpr std::string_view kStagingPrefix = ".outcrop-staging-";
 constexpr auto kStaleAfter = std::chrono::hours(24);
-
-tl::unexpected<Error> system_failure(const Path& path, std::string_view what, int error) {
-  return fail(Code::io, fmt::format("{}: {}: {}", path.string(), what, std::strerror(error)));
-}
 
 /// Unique among the processes and threads of this machine.
 Path staging_name(const Path& parent) {
@@ -57,6 +52,12 @@ std::string folder_name(std::string_view id) {
   return name;
 }
 
+std::string id_of_folder(std::string_view name) {
+  std::string id(name);
+  std::replace(id.begin(), id.end(), '@', ':');
+  return id;
+}
+
 Result<StagingFolder> StagingFolder::create(const Path& parent) {
   OUTCROP_CHECK_OK(make_directories(parent));
   remove_stale(parent);
@@ -90,7 +91,7 @@ Status StagingFolder::publish(const Path& target, bool replace) {
   if (error == EEXIST || error == ENOTEMPTY) {
     return fail(Code::already_exists, fmt::format("'{}' exists already", target.filename().string()));
   }
-  if (error != 0) return system_failure(target, "cannot be made", error);
+  if (error != 0) return fail_errno(target, "make", error);
   path_.clear();
   return sync_directory(target.parent_path());
 }
@@ -99,11 +100,11 @@ Status remove_folder(const Path& folder) {
   const Path hidden = staging_name(folder.parent_path());
   if (::rename(folder.c_str(), hidden.c_str()) != 0) {
     if (errno == ENOENT) return fail(Code::not_found, fmt::format("{} does not exist", folder.string()));
-    return system_failure(folder, "cannot be removed", errno);
+    return fail_errno(folder, "remove", errno);
   }
   std::error_code error;
   std::filesystem::remove_all(hidden, error);
-  if (error) return system_failure(hidden, "cannot be removed", error.value());
+  if (error) return fail_errno(hidden, "remove", error.value());
   return sync_directory(folder.parent_path());
 }
 

@@ -12,6 +12,8 @@ namespace outcrop::model {
 
 /// The folder name of a checked id. Different ids have different names.
 std::string folder_name(std::string_view id);
+/// The other way round.
+std::string id_of_folder(std::string_view name);
 
 /// A new folder under `parent` for work in progress; removed with its content unless published.
 class StagingFolder {

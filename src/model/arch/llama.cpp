@@ -27,7 +27,7 @@ DecoderConfig fixed_parts() {
 
 void finish(DecoderConfig& config, const RopeConfig& rope, std::int64_t layers) {
   config.ropes = {rope};
-  config.layers.assign(static_cast<std::size_t>(std::max<std::int64_t>(layers, 0)), LayerConfig{});
+  config.layers.assign(static_cast<std::size_t>(layers), LayerConfig{});
   config.attention_scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_width)));
 }
 
@@ -68,7 +68,7 @@ Result<DecoderConfig> from_config_json(const Json& json) {
   OUTCROP_CHECK_OK(reader.status());
   OUTCROP_TRY(const RopeConfig rope, rope_of(json, reader, config.context_length));
   OUTCROP_CHECK_OK(reader.status());
-  if (layers > std::int64_t{1} << 20) return fail(Code::invalid_argument, fmt::format("{} layers", layers));
+  OUTCROP_CHECK_OK(check_layer_count(layers));
   finish(config, rope, layers);
   read_token_ids(json, config);
   OUTCROP_CHECK_OK(check_config(config));
@@ -85,7 +85,7 @@ Result<DecoderConfig> from_gguf(const Gguf& file) {
   const std::int64_t layers = reader.integer("block_count");
   OUTCROP_CHECK_OK(reader.status());
   OUTCROP_CHECK_OK(read_gguf_rope_factors(file, config.head_width, rope));
-  if (layers > std::int64_t{1} << 20) return fail(Code::invalid_argument, fmt::format("{} layers", layers));
+  OUTCROP_CHECK_OK(check_layer_count(layers));
   finish(config, rope, layers);
   OUTCROP_CHECK_OK(check_config(config));
   return config;

@@ -75,11 +75,15 @@ Status ConfigReader::status() const {
   return {};
 }
 
+Status check_layer_count(std::int64_t layers) {
+  return check_range("number of layers", layers, kMaxLayers);
+}
+
 Status check_config(const DecoderConfig& config) {
   OUTCROP_CHECK_OK(check_range("vocabulary size", config.vocab_size, kMaxVocabulary));
   OUTCROP_CHECK_OK(check_range("model width", config.width, kMaxWidth));
   OUTCROP_CHECK_OK(check_range("feed-forward width", config.ffn_width, kMaxWidth));
-  OUTCROP_CHECK_OK(check_range("number of layers", config.layer_count(), kMaxLayers));
+  OUTCROP_CHECK_OK(check_layer_count(config.layer_count()));
   OUTCROP_CHECK_OK(check_range("number of heads", config.heads, kMaxWidth));
   OUTCROP_CHECK_OK(check_range("number of key-value heads", config.kv_heads, config.heads));
   OUTCROP_CHECK_OK(check_range("head width", config.head_width, kMaxWidth));

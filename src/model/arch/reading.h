@@ -76,6 +76,9 @@ Status read_gguf_rope_factors(const formats::Gguf& file, std::int64_t head_width
 /// Sizes, norm epsilon and token ids that both write alike.
 std::vector<formats::GgufWriter::KeyValue> common_gguf_keys(const DecoderConfig& config);
 
+/// invalid_argument for a number of layers that no model has; for before that many are allocated.
+Status check_layer_count(std::int64_t layers);
+
 /// invalid_argument names the member that no computation could follow.
 Status check_config(const DecoderConfig& config);
 
