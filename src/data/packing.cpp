@@ -94,10 +94,12 @@ Result<EncodedExamples> encode_examples(std::span<const Record> records, std::st
   });
   EncodedExamples examples;
   Findings findings;
+  bool too_long = false;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].too_long && options.too_long == TooLong::drop) {
       ++examples.dropped;
     } else if (all[i].finding) {
+      too_long = too_long || all[i].too_long;
       findings.add(*std::move(all[i].finding));
     } else {
       append(examples, all[i], records[i].line);
@@ -105,7 +107,9 @@ Result<EncodedExamples> encode_examples(std::span<const Record> records, std::st
   }
   if (!findings.empty()) {
     return tl::unexpected<Error>(findings.to_error(fmt::format(
-        "{}: {} record{} cannot be trained on", file, findings.total, findings.total == 1 ? "" : "s")));
+        "{}: {} record{} cannot be trained on{}", file, findings.total, findings.total == 1 ? "" : "s",
+        too_long ? " (maxSequenceLength is the limit of tokens; tooLong=drop leaves longer records out)"
+                 : "")));
   }
   if (examples.count() == 0) {
     return fail(Code::invalid_argument,

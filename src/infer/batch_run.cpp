@@ -88,7 +88,7 @@ Status BatchRun::sample_and_accept(Matrix<float> logits) {
     if (sequence.unseen() != 0) continue;
     if (drawn[i].id < 0) {
       return fail(
-          Code::internal,
+          Code::corrupt_data,
           fmt::format("the model's output after {} tokens holds no number: its weights or adapter are damaged",
                       sequence.tokens().size()));
     }

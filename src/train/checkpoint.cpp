@@ -45,7 +45,7 @@ std::vector<std::int64_t> steps_in(const Path& folder) {
 Status rename_path(const Path& from, const Path& to) {
   std::error_code error;
   fs::rename(from, to, error);
-  if (error) return fail(Code::io, fmt::format("{}: cannot rename: {}", from.string(), error.message()));
+  if (error) return fail_errno(from, "rename", error.value());
   return {};
 }
 
@@ -247,16 +247,22 @@ Result<Progress> Checkpoints::load(std::int64_t step, const CheckpointTensors& t
 Result<std::optional<Progress>> Checkpoints::load_newest(const CheckpointTensors& tensors) const {
   std::vector<std::int64_t> steps = steps_in(folder_);
   std::reverse(steps.begin(), steps.end());
+  bool broken = false;
   for (const std::int64_t step : steps) {
     auto loaded = load(step, tensors);
-    if (loaded) return std::optional<Progress>(*std::move(loaded));
+    if (loaded) {
+      if (broken) log::warning("going on from the checkpoint before it", {{"step", step}});
+      return std::optional<Progress>(*std::move(loaded));
+    }
     if (loaded.error().code != Code::corrupt_data && loaded.error().code != Code::not_found &&
         loaded.error().code != Code::invalid_argument) {
       return forward_error(loaded);
     }
     log::warning("a broken checkpoint is left out", {{"step", step}, {"reason", loaded.error().message}});
     OUTCROP_CHECK_OK(remove(step));
+    broken = true;
   }
+  if (broken) log::warning("no whole checkpoint is left: the run begins at its first step");
   return std::optional<Progress>();
 }
 

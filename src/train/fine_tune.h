@@ -77,8 +77,8 @@ std::int64_t planned_steps(const FineTuneOptions& options, std::int64_t examples
 /// Trains `trainable` in place. At return it holds the best parameters by validation loss, or the last.
 /// With resume it goes on from the newest whole checkpoint, exactly: the final parameters are byte-equal to
 /// those of an uninterrupted run. A checkpoint of another configuration or of other data is refused, naming
-/// the field. Errors: cancelled (a checkpoint is left), internal for a non-finite loss (names the step, saves
-/// nothing), io.
+/// the field. Errors: cancelled (a checkpoint is left), invalid_argument for a loss, gradient or
+/// parameter that is not finite (names the step, saves nothing of it), io, quota_exceeded for a full disk.
 Result<FineTuneResult> fine_tune(model::Trainable& trainable, const data::EncodedExamples& training,
                                  const data::EncodedExamples* validation, const FineTuneOptions& options,
                                  const Path& run_folder, bool resume,

@@ -46,6 +46,19 @@ data::Rows pack_all(const data::EncodedExamples* examples, std::int64_t row_toke
   return pack_examples(*examples, all, row_tokens);
 }
 
+/// The first step says more about the base model; a later one about the settings.
+tl::unexpected<Error> diverged(std::int64_t step, std::string_view what) {
+  return fail(
+      Code::invalid_argument,
+      fmt::format("step {}: {}: the run is stopped and nothing of this step is saved; {}", step, what,
+                  step == 1 ? "the base model's weights or the settings are at fault: does the base answer?"
+                            : "start anew with a lower learningRate and --replace"));
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
+}
+
 }  // namespace
 
 Run::Run(model::Trainable& trainable, const data::EncodedExamples& training,
@@ -134,10 +147,7 @@ Result<StepReport> Run::step() {
   OUTCROP_TRY(const double loss, accumulate(batch));
   const double norm = Optimizer::gradient_norm(trainable_.gradients());
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
-    return fail(Code::internal,
-                fmt::format("step {}: loss is {}, gradient norm is {}: the run is stopped and nothing of "
-                            "this step is saved; a lower learning rate often helps",
-                            number, show(loss), show(norm)));
+    return diverged(number, fmt::format("loss is {}, gradient norm is {}", show(loss), show(norm)));
   }
   const double rate = learning_rate_at(options_, number, steps_);
   optimizer_.update(trainable_.parameters(), trainable_.gradients(), norm, rate, number);
@@ -206,10 +216,7 @@ Status Run::validate(StepReport& report) {
   validation_seconds_ = watch.seconds();
   progress_.seconds += validation_seconds_;
   if (!std::isfinite(loss)) {
-    return fail(Code::internal,
-                fmt::format("step {}: validation loss is {}: the run is stopped and nothing of this step "
-                            "is saved",
-                            progress_.step, show(loss)));
+    return diverged(progress_.step, fmt::format("validation loss is {}", show(loss)));
   }
   const auto best = best_of(progress_.validations);
   const bool improved = !best || loss < best->loss;
@@ -223,6 +230,8 @@ Status Run::validate(StepReport& report) {
 
 Status Run::save_checkpoint() {
   if (saved_step_ == progress_.step) return {};
+  // The step's own loss was finite before its update: what the update made of the parameters shows only now.
+  if (!all_finite(trainable_.parameters())) return diverged(progress_.step, "parameters are not finite");
   // The lines up to this step must be on disk before a checkpoint that cuts the files there.
   OUTCROP_CHECK_OK(log_->sync());
   OUTCROP_CHECK_OK(checkpoints_.save(

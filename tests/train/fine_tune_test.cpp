@@ -283,7 +283,7 @@ TEST(FineTune, StopsAtALossThatIsNotANumberAndSavesNothingOfIt) {
     (gradient ? model.bad_gradient_at_row : model.fail_at_row) = 4;
     const auto result = fine_tune(model, examples, nullptr, options, folder.path(), false, {}, {});
     ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, Code::internal);
+    EXPECT_EQ(result.error().code, Code::invalid_argument);
     EXPECT_NE(result.error().message.find("step 4"), std::string::npos) << result.error().message;
     EXPECT_EQ(event_counts(folder.path())["failed"], 1);
     EXPECT_EQ(read_metrics(folder.path(), 1000).size(), 3U);
@@ -291,6 +291,23 @@ TEST(FineTune, StopsAtALossThatIsNotANumberAndSavesNothingOfIt) {
     EXPECT_FALSE(std::filesystem::exists(folder.path() / "checkpoints" / "step-3"));
     for (const float p : model.parameters()) ASSERT_TRUE(std::isfinite(p));
   }
+}
+
+TEST(FineTune, ChecksWhatAnUpdateMadeOfTheParametersBeforeItSavesThem) {
+  const TemporaryFolder folder;
+  FineTuneOptions options = small_options();
+  options.learning_rate = 1e39;  // infinite as a float
+  options.schedule = Schedule::constant;
+  options.warmup_ratio = 0.0;
+  options.checkpoint_every = 1;
+  Bigram model;
+  const auto examples = testing::make_examples(18, 3);
+  const auto result = fine_tune(model, examples, nullptr, options, folder.path(), false, {}, {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::invalid_argument);
+  EXPECT_NE(result.error().message.find("step 1: parameters are not finite"), std::string::npos)
+      << result.error().message;
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "checkpoints" / "step-1"));
 }
 
 TEST(FineTune, RefusesWhatCannotBeTrained) {
