@@ -49,6 +49,7 @@ Result<Settings> read_settings(const CustomizeRequest& request) {
 /// Everything that is decided before the first byte is written.
 struct Job {
   const CustomizeRequest& request;
+  std::optional<RunLock> lock;  ///< none for a plan
   model::Library library;
   model::LoadedModel base;
   CustomizeData data;
@@ -95,12 +96,22 @@ Status check_tokens(const CustomizeData& data, const CustomizeRequest& request, 
   return check_vocabulary(*data.validation, *request.validation, tokenizer, rows);
 }
 
+/// Holds the run for this process from before its data is read, so that a second start of the same name learns
+/// at once that there is a first one. A plan claims nothing.
+Result<std::optional<RunLock>> claim_run(const CustomizeRequest& request) {
+  if (request.plan_only) return std::optional<RunLock>();
+  OUTCROP_TRY(RunLock lock, RunLock::take(request.home, request.name));
+  OUTCROP_CHECK_OK(RunFolder(request.home, request.name).check(request.resume, request.replace));
+  return std::optional<RunLock>(std::move(lock));
+}
+
 Result<Job> prepare(const CustomizeRequest& request, std::stop_token stop) {
   OUTCROP_TRY(const Settings asked, read_settings(request));
   OUTCROP_TRY(model::Library library, model::Library::open(request.home));
   OUTCROP_CHECK_OK(check_name_free(library, request));
-  if (!request.plan_only)
-    OUTCROP_CHECK_OK(RunFolder(request.home, request.name).check(request.resume, request.replace));
+  OUTCROP_TRY(std::optional<RunLock> lock, claim_run(request));
+  // Asked before the weights are mapped: the plan counts them, and a limit of the address space counts the map.
+  const std::int64_t available = available_memory_bytes();
   OUTCROP_TRY(model::LoadedModel base, load_base(library, request.base));
   OUTCROP_TRY(const data::EncodeOptions encode, resolve_encoding(asked, base.info));
   OUTCROP_CHECK_OK(stop_before_start(stop));
@@ -110,7 +121,9 @@ Result<Job> prepare(const CustomizeRequest& request, std::stop_token stop) {
   OUTCROP_CHECK_OK(stop_before_start(stop));
   OUTCROP_TRY(EffectiveSettings settings,
               resolve_settings(asked, encode, base.info, data.training.count(), data.longest_tokens));
-  Job job{request, std::move(library), std::move(base), std::move(data), std::move(settings), {}, {}, 0};
+  Job job{
+      request, std::move(lock), std::move(library), std::move(base), std::move(data), std::move(settings), {},
+      {},      available};
   const auto validation_tokens = job.data.validation ? job.data.validation->tokens.size() : 0;
   job.needs = {&job.base.model->config(),
                job.base.model->dtype(),
@@ -120,7 +133,6 @@ Result<Job> prepare(const CustomizeRequest& request, std::stop_token stop) {
                job.data.longest_tokens,
                static_cast<std::int64_t>(job.data.training.tokens.size() + validation_tokens)};
   job.memory = plan_memory(job.needs);
-  job.available = available_memory_bytes();
   return job;
 }
 
@@ -220,8 +232,10 @@ Status check_worth_saving(const train::FineTuneResult& trained, std::span<const 
   const bool finite =
       std::all_of(parameters.begin(), parameters.end(), [](float x) { return std::isfinite(x); });
   if (!finite || !std::isfinite(trained.final_loss)) {
-    return fail(Code::internal,
-                fmt::format("after {} steps the parameters are not finite, no model is made", trained.steps));
+    return fail(Code::invalid_argument,
+                fmt::format("after {} steps the parameters are not finite, no model is made; start anew with a "
+                            "lower learningRate and --replace",
+                            trained.steps));
   }
   return {};
 }
@@ -276,10 +290,7 @@ Json to_json(const CustomizeResult& result, const train::FineTuneResult& trained
 
 Result<CustomizeResult> run_job(const Job& job, ProgressReporter& reporter, std::stop_token stop) {
   const CustomizeRequest& request = job.request;
-  OUTCROP_TRY(const RunLock lock, RunLock::take(request.home, request.name));
   const RunFolder folder(request.home, request.name);
-  // Looked at again under the lock: another process may have worked on it since.
-  OUTCROP_CHECK_OK(folder.check(request.resume, request.replace));
   const bool resume = request.resume && folder.state() == RunState::unfinished;
   const Json config = make_config(job);
   OUTCROP_CHECK_OK(resume ? folder.check_same_config(config) : folder.create(config));

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace outcrop::service {
 namespace {
@@ -75,6 +77,18 @@ std::int64_t control_group_headroom() {
   return least;
 }
 
+/// What RLIMIT_AS (ulimit -v) leaves of the address space: mapped weights count there, so it is the hardest
+/// limit.
+std::int64_t address_space_headroom() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return std::numeric_limits<std::int64_t>::max();
+  }
+  const std::int64_t used =
+      leading_number(read_small("/proc/self/statm")).value_or(0) * ::sysconf(_SC_PAGESIZE);
+  return std::max<std::int64_t>(static_cast<std::int64_t>(limit.rlim_cur) - used, 0);
+}
+
 model::TrainableOptions trainable_options(const MemoryNeeds& needs) {
   model::TrainableOptions options;
   options.train_full = needs.full;
@@ -99,7 +113,7 @@ std::int64_t available_memory_bytes() {
   const std::int64_t machine = field(read_small("/proc/meminfo"), "MemAvailable:")
                                    .value_or(std::numeric_limits<std::int64_t>::max() / 1024) *
                                1024;
-  return std::min(machine, control_group_headroom());
+  return std::min({machine, control_group_headroom(), address_space_headroom()});
 }
 
 MemoryPlan plan_memory(const MemoryNeeds& needs) {

@@ -11,8 +11,8 @@
 
 namespace outcrop::service {
 
-/// Bytes that this process may still take: the smallest of MemAvailable and the control groups' limits, or
-/// OUTCROP_MEMORY_LIMIT (bytes) in place of both.
+/// Bytes that this process may still take: the smallest of MemAvailable, what the control groups leave and what
+/// RLIMIT_AS leaves; or OUTCROP_MEMORY_LIMIT (bytes) in place of all.
 std::int64_t available_memory_bytes();
 
 /// One run's needs, computed without allocating.

@@ -3,7 +3,6 @@
 #include "train/checkpoint.h"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -12,6 +11,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace outcrop::service {
@@ -41,26 +41,46 @@ std::string first_difference(const Json& stored, const Json& wanted, const std::
   return {};
 }
 
+/// Whether `path` still names the file that was opened.
+bool is_open_as(int descriptor, const Path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 }  // namespace
 
 Result<RunLock> RunLock::take(const Path& home, std::string_view name) {
   const Path jobs = home / "jobs";
   OUTCROP_CHECK_OK(make_directories(jobs));
   const Path path = jobs / fmt::format(".{}.lock", name);
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor < 0)
-    return fail(Code::io, fmt::format("{}: cannot open: {}", path.string(), std::strerror(errno)));
-  RunLock lock(descriptor);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    return fail(Code::conflict, fmt::format("run '{}' is being worked on by another process", name));
+  for (;;) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor < 0) return fail_errno(path, "open", errno);
+    RunLock lock(descriptor, path);
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+      if (is_open_as(descriptor, path)) return lock;
+      lock.path_.clear();  // its last holder took the file away after we opened it: a lock that nobody sees
+      continue;
+    }
+    const int error = errno;
+    lock.path_.clear();
+    if (error != EWOULDBLOCK) return fail_errno(path, "lock", error);
+    return fail(
+        Code::conflict,
+        fmt::format("run '{}' is being worked on by another process: wait for it, or choose another name",
+                    name));
   }
-  return lock;
 }
 
-RunLock::RunLock(RunLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+RunLock::RunLock(RunLock&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::exchange(other.path_, {})) {}
 
 RunLock::~RunLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ < 0) return;
+  if (!path_.empty()) ::unlink(path_.c_str());
+  ::close(descriptor_);
 }
 
 RunFolder::RunFolder(const Path& home, std::string_view name) : name_(name), path_(home / "jobs" / name) {}
@@ -119,7 +139,7 @@ Status RunFolder::create(const Json& config) const {
     const Path trash = path_.parent_path() / fmt::format(".{}.removed-{}", name_, ::getpid());
     fs::remove_all(trash, error);
     fs::rename(path_, trash, error);
-    if (error) return fail(Code::io, fmt::format("{}: cannot remove: {}", path_.string(), error.message()));
+    if (error) return fail_errno(path_, "remove", error.value());
     fs::remove_all(trash, error);
   }
   // Built beside and renamed, so that a run folder always has its configuration.
@@ -128,7 +148,7 @@ Status RunFolder::create(const Json& config) const {
   OUTCROP_CHECK_OK(make_directories(fresh));
   OUTCROP_CHECK_OK(write_file_atomic(fresh / "config.json", config.dump(2) + '\n'));
   fs::rename(fresh, path_, error);
-  if (error) return fail(Code::io, fmt::format("{}: cannot make: {}", path_.string(), error.message()));
+  if (error) return fail_errno(path_, "make", error.value());
   return sync_directory(path_.parent_path());
 }
 

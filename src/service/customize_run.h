@@ -14,21 +14,24 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace outcrop::service {
 
-/// Held while a run is worked on; the kernel lets go of it when the process dies, however it dies.
+/// Held while a run is worked on; the kernel lets go of it when the process dies, however it dies. The file
+/// HOME/jobs/.NAME.lock goes with an orderly end.
 class RunLock {
  public:
-  /// conflict when another process holds it.
+  /// conflict when another process (or thread) holds it.
   static Result<RunLock> take(const Path& home, std::string_view name);
   RunLock(RunLock&& other) noexcept;
   RunLock& operator=(RunLock&&) = delete;
   ~RunLock();
 
  private:
-  explicit RunLock(int descriptor) : descriptor_(descriptor) {}
+  RunLock(int descriptor, Path path) : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_;
+  Path path_;  ///< empty when the file is not ours to remove
 };
 
 enum class RunState : std::uint8_t { absent, unfinished, finished };

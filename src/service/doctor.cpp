@@ -5,6 +5,7 @@
 #include "kernels/gemm_info.h"
 #include "kernels/isa.h"
 #include "model/library.h"
+#include "service/customize_memory.h"
 #include "service/doctor_measure.h"
 
 #include <algorithm>
@@ -110,12 +111,9 @@ std::optional<std::int64_t> control_group_bytes(const char* v2, const char* v1) 
 void read_memory(MachineReport& machine) {
   const std::string text = read_kernel_file("/proc/meminfo");
   machine.memory_total_bytes = number_after(text, "MemTotal").value_or(0) * 1024;
-  machine.memory_available_bytes = number_after(text, "MemAvailable").value_or(0) * 1024;
   const auto limit = control_group_bytes("memory.max", "memory.limit_in_bytes");
-  if (!limit || *limit >= machine.memory_total_bytes) return;
-  machine.memory_total_bytes = *limit;
-  const std::int64_t used = control_group_bytes("memory.current", "memory.usage_in_bytes").value_or(0);
-  machine.memory_available_bytes = std::clamp(*limit - used, std::int64_t{0}, machine.memory_available_bytes);
+  if (limit) machine.memory_total_bytes = std::min(*limit, machine.memory_total_bytes);
+  machine.memory_available_bytes = std::min(available_memory_bytes(), machine.memory_total_bytes);
 }
 
 MachineReport examine_machine(const DoctorOptions& options) {
@@ -157,13 +155,16 @@ void examine_models(HomeReport& home) {
     home.problems.push_back(std::move(library).error().message);
     return;
   }
-  auto models = library->list();
-  if (!models) {
-    home.problems.push_back(std::move(models).error().message);
+  auto found = library->contents();
+  if (!found) {
+    home.problems.push_back(std::move(found).error().message);
     return;
   }
-  home.models = static_cast<std::int64_t>(models->size());
-  for (const model::ModelInfo& info : *models) {
+  for (const auto& [id, reason] : found->unreadable) {
+    home.problems.push_back(fmt::format("model '{}' cannot be read: {}", id, reason));
+  }
+  home.models = static_cast<std::int64_t>(found->models.size());
+  for (const model::ModelInfo& info : found->models) {
     home.model_bytes += bytes_of_folder(library->folder_of(info.id));
     if (info.kind != model::ModelKind::custom || library->info(info.base)) continue;
     if (info.method == "lora") {

@@ -27,13 +27,13 @@ struct BuildInfo {
 BuildInfo build_info();
 
 struct MachineReport {
-  std::string cpu;                      ///< the processor's own name
-  std::int64_t cpus = 0;                ///< logical processors
-  std::int64_t threads = 0;             ///< that Outcrop computes with
-  std::int64_t memory_total_bytes = 0;  ///< a control group's limit where that is lower
-  std::int64_t memory_available_bytes = 0;
-  bool native_bfloat16 = false;  ///< matrix products
-  double bfloat16_gflops = 0.0;  ///< measured, all threads; 0 when not measured
+  std::string cpu;                          ///< the processor's own name
+  std::int64_t cpus = 0;                    ///< logical processors
+  std::int64_t threads = 0;                 ///< that Outcrop computes with
+  std::int64_t memory_total_bytes = 0;      ///< a control group's limit where that is lower
+  std::int64_t memory_available_bytes = 0;  ///< that this process may still take, all limits considered
+  bool native_bfloat16 = false;             ///< matrix products
+  double bfloat16_gflops = 0.0;             ///< measured, all threads; 0 when not measured
   double float_gflops = 0.0;
   double memory_gb_per_second = 0.0;  ///< reading, all threads
 };

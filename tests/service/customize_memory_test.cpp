@@ -2,11 +2,13 @@
 
 #include "model/layout.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace outcrop::service {
 namespace {
@@ -104,6 +106,17 @@ TEST_F(CustomizeMemory, TakesTheLimitOfTheEnvironment) {
   EXPECT_EQ(available_memory_bytes(), 123456);
   ::unsetenv("OUTCROP_MEMORY_LIMIT");
   EXPECT_NE(available_memory_bytes(), 123456);
+}
+
+TEST_F(CustomizeMemory, CountsALimitOfTheAddressSpace) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  rlimit limited = before;
+  limited.rlim_cur = std::min<rlim_t>(before.rlim_max, rlim_t{3} << 30);
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &limited), 0);
+  const std::int64_t available = available_memory_bytes();
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_LT(available, std::int64_t{3} << 30);
 }
 
 }  // namespace

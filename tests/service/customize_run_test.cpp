@@ -98,7 +98,16 @@ TEST_F(CustomizeRun, LetsOneProcessWorkAtATime) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::conflict);
   EXPECT_TRUE(RunLock::take(home_, "other"));
+  EXPECT_TRUE(std::filesystem::exists(home_ / "jobs" / ".m.lock"));
   { const RunLock gone = *std::move(first); }
+  EXPECT_TRUE(RunLock::take(home_, "m"));
+}
+
+TEST_F(CustomizeRun, LeavesNoLockFileBehindAndMindsNoneOfAKilledProcess) {
+  const Path file = home_ / "jobs" / ".m.lock";
+  { ASSERT_TRUE(RunLock::take(home_, "m")); }
+  EXPECT_FALSE(std::filesystem::exists(file));
+  ASSERT_TRUE(write_file_atomic(file, ""));
   EXPECT_TRUE(RunLock::take(home_, "m"));
 }
 
