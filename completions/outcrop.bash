@@ -4,6 +4,7 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//:}
 _outcrop_words() { COMPREPLY=($(compgen -W "$1" -- "${COMP_WORDS[COMP_CWORD]}")); }
 _outcrop_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")); }
 _outcrop_folders() { compopt -o filenames; COMPREPLY=($(compgen -d -- "${COMP_WORDS[COMP_CWORD]}")); }
+_outcrop_files_or() { case "${COMP_WORDS[COMP_CWORD]}" in -*) _outcrop_words "$1" ;; *) _outcrop_files ;; esac; }
 _outcrop() {
   local command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -49,7 +50,7 @@ _outcrop() {
   case "$command" in
     "") _outcrop_words "model customize chat run doctor version completion --help --version --home --json --quiet" ;;
     " model") _outcrop_words "import list show export remove --help --version --home --json --quiet" ;;
-    " model import") _outcrop_files ;;
+    " model import") _outcrop_files_or "--help --version --home --json --quiet --id --dtype --replace" ;;
     " model list") _outcrop_words "--help --version --home --json --quiet --ids" ;;
     " model show") _outcrop_words "$(outcrop model list --ids 2>/dev/null) --help --version --home --json --quiet" ;;
     " model export") _outcrop_words "$(outcrop model list --ids 2>/dev/null) --help --version --home --json --quiet --format --type --out" ;;

@@ -58,13 +58,17 @@ Json to_json(std::string_view model, const Generation& answer) {
                        {"seconds", answer.seconds}});
 }
 
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 /// What a person should know about how an answer ended; empty for an ordinary end.
 std::string_view ending_note(StopReason reason) {
   switch (reason) {
     case StopReason::max_tokens:
       return "cut by --max-tokens";
     case StopReason::context_limit:
-      return "the context is full; /reset starts anew";
+      return "cut: the context is full";
     case StopReason::cancelled:
       return "stopped";
     case StopReason::end_turn:
@@ -109,7 +113,7 @@ void Chat::reset() {
 
 /// Talk of the program, not of the model: never on standard output.
 void Chat::tell(std::string_view text) const {
-  if (!invocation_.globals.quiet) fmt::print(stderr, "{}\n", text);
+  if (!invocation_.globals.quiet) fmt::print(stderr, "{}\n", printable(text));
 }
 
 Result<Generation> Chat::answer(std::string_view message) {
@@ -172,7 +176,7 @@ Result<int> Chat::converse() {
       if (at_terminal_) fmt::print(stderr, "\n");
       return event == LineReader::Event::end ? kSuccess : kCancelled;
     }
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (is_blank(line)) continue;
     if (line.front() == '/') {
       if (command(line) == Next::leave) return kSuccess;
       continue;
@@ -186,8 +190,10 @@ Result<int> Chat::converse() {
     }
     print("\n");
     OUTCROP_CHECK_OK(flush_output());
-    if (const std::string_view note = ending_note(answered->reason); !note.empty())
-      tell(fmt::format("[{}]", note));
+    if (const std::string_view note = ending_note(answered->reason); !note.empty()) {
+      const bool full = answered->reason == StopReason::context_limit;
+      tell(fmt::format("[{}{}]", note, full ? "; /reset starts anew" : ""));
+    }
     if (answered->reason == StopReason::cancelled && !at_terminal_) return kCancelled;
   }
 }
@@ -207,6 +213,9 @@ Status answer_once(Chat& chat, Invocation& invocation, const Options& options) {
 
 Status chat(Invocation& invocation, const Options& options, bool one_message) {
   OUTCROP_CHECK_OK(infer::check_generation(options.generation));
+  if (one_message && is_blank(options.message)) {
+    return fail(Code::invalid_argument, "--message: must not be empty; leave it out to talk");
+  }
   OUTCROP_TRY(const auto generator, service::load_generator(invocation.home(), options.model));
   Chat conversation(invocation, *generator, options);
   if (one_message) return answer_once(conversation, invocation, options);

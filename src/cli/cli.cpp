@@ -4,9 +4,11 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
+#include "cli/log_lines.h"
 #include "cli/terminal.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -49,6 +51,16 @@ std::string default_home() {
   return user_home == nullptr || *user_home == '\0' ? ".outcrop" : std::string(user_home) + "/.outcrop";
 }
 
+/// The help of every command ends with the options that the program's own help describes.
+void mention_common_options(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    const std::string own = command->get_footer();
+    command->footer(own + (own.empty() ? "" : "\n\n") +
+                    "Every command takes --home DIR, --json and --quiet too; see `outcrop --help`.");
+    mention_common_options(*command);
+  }
+}
+
 void build(CLI::App& app, Invocation& invocation) {
   app.require_subcommand(1);
   app.fallthrough();
@@ -69,6 +81,7 @@ void build(CLI::App& app, Invocation& invocation) {
   add_doctor_command(app, invocation);
   add_version_command(app, invocation);
   add_completion_command(app, invocation);
+  mention_common_options(app);
 }
 
 /// The deepest subcommand that was named.
@@ -103,7 +116,12 @@ std::string unexpected_argument(const CLI::App& app) {
   return extras.empty() ? std::string() : extras.front();
 }
 
-int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+/// The error on standard output, for programs; what a person reads goes to standard error.
+void print_json_error(Code code, std::string_view message) {
+  print_json_line(Json::object({{"error", Json::object({{"code", to_string(code)}, {"message", message}})}}));
+}
+
+int report_usage(const CLI::App& app, const CLI::ParseError& error, bool json) {
   const CLI::App* command = selected(&app);
   std::string path;
   for (const CLI::App* level = command; level != nullptr; level = level->get_parent()) {
@@ -122,17 +140,18 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   } else if (command->get_require_subcommand_min() > 0) {
     message = fmt::format("'{}' needs a command", path);
   }
-  fmt::print(stderr, "outcrop: error: {}\noutcrop: see `{} --help`\n", message, path);
+  fmt::print(stderr, "outcrop: error: {}\noutcrop: see `{} --help`\n", printable(message), path);
+  if (json) print_json_error(Code::invalid_argument, message);
   return kUsage;
 }
 
 int report(const Error& error, bool json) {
-  fmt::print(stderr, "outcrop: error: {}\n", error.message);
-  if (const std::string hint = hint_for(error); !hint.empty()) fmt::print(stderr, "outcrop: {}\n", hint);
-  if (json) {
-    print_json_line(
-        Json::object({{"error", Json::object({{"code", to_string(error.code)}, {"message", error.message}})}}));
-  }
+  // What a person asked for is no error of theirs or ours.
+  fmt::print(stderr, "outcrop: {}{}\n",
+             error.code == Code::cancelled ? "" : "error: ", printable(error.message));
+  if (const std::string_view hint = hint_for(error.code); !hint.empty())
+    fmt::print(stderr, "outcrop: {}\n", hint);
+  if (json) print_json_error(error.code, error.message);
   return exit_code(error.code);
 }
 
@@ -149,19 +168,25 @@ int run_action(const Invocation& invocation) {
   }
 }
 
+/// What a full disk, a limit or a reader that went away should do to this process.
+void prepare_process() {
+  // A write beyond RLIMIT_FSIZE then fails with EFBIG, and what was being written is cleaned up.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+  // `outcrop … | head` ends quietly, also below a parent that ignores SIGPIPE.
+  (void)std::signal(SIGPIPE, SIG_DFL);
+  show_log_as_sentences();
+}
+
 }  // namespace
 
-std::string hint_for(const Error& error) {
-  switch (error.code) {
-    case Code::not_found:
-      return error.message.find("model") == std::string::npos ? ""
-                                                              : "`outcrop model list` shows what is installed";
-    case Code::already_exists:
-      return "add --replace to put the new one in its place";
+std::string_view hint_for(Code code) {
+  switch (code) {
     case Code::out_of_memory:
       return "`outcrop customize … --plan` shows what a run needs; `outcrop doctor` shows what there is";
     case Code::internal:
       return "this should not happen; please report it with the output of `outcrop doctor`";
+    case Code::not_found:
+    case Code::already_exists:
     case Code::invalid_argument:
     case Code::conflict:
     case Code::permission_denied:
@@ -177,6 +202,7 @@ std::string hint_for(const Error& error) {
 }
 
 int run(int argc, const char* const* argv) {
+  prepare_process();
   Interrupts interrupts;
   Invocation invocation;
   invocation.interrupts = &interrupts;
@@ -184,10 +210,15 @@ int run(int argc, const char* const* argv) {
   build(app, invocation);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help and --version
+  } catch (const CLI::CallForVersion&) {
+    const bool json = app.count("--json") > 0;
+    print_version(json);
+    const auto flushed = flush_output();
+    return flushed ? kSuccess : report(flushed.error(), json);
+  } catch (const CLI::Success& asked) {  // --help
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    if (argc > 1) return report_usage(app, error);
+    if (argc > 1) return report_usage(app, error, app.count("--json") > 0);
     fmt::print(stderr, "{}", app.help());
     return kUsage;
   }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -43,7 +44,10 @@ void add_completion_command(CLI::App& app, Invocation& invocation);
 /// The text of `outcrop --version`.
 std::string version_text();
 
-/// What a person could do about an error, or nothing.
-std::string hint_for(const Error& error);
+/// The answer to `outcrop version`, on standard output.
+void print_version(bool json);
+
+/// What a person could do about any error of this code, or nothing: most messages say it themselves.
+std::string_view hint_for(Code code);
 
 }  // namespace outcrop::cli

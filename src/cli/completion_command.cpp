@@ -34,6 +34,7 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//:}
 _outcrop_words() { COMPREPLY=($(compgen -W "$1" -- "${COMP_WORDS[COMP_CWORD]}")); }
 _outcrop_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")); }
 _outcrop_folders() { compopt -o filenames; COMPREPLY=($(compgen -d -- "${COMP_WORDS[COMP_CWORD]}")); }
+_outcrop_files_or() { case "${COMP_WORDS[COMP_CWORD]}" in -*) _outcrop_words "$1" ;; *) _outcrop_files ;; esac; }
 )",
                       .before = R"("${COMP_WORDS[@]:1:COMP_CWORD-1}")",
                       .previous = "${COMP_WORDS[COMP_CWORD-1]}",
@@ -44,6 +45,7 @@ constexpr Shell kZsh{.head = R"(#compdef outcrop
 _outcrop_words() { compadd -- ${=1}; }
 _outcrop_files() { _files; }
 _outcrop_folders() { _files -/; }
+_outcrop_files_or() { case "${words[CURRENT]}" in -*) _outcrop_words "$1" ;; *) _files ;; esac; }
 )",
                      .before = R"("${(@)words[2,CURRENT-1]}")",
                      .previous = "${words[CURRENT-1]}",
@@ -105,13 +107,14 @@ struct Script {
   std::string words;               ///< case arms by command
 };
 
-/// What may stand next at a level: a file; or ids, subcommands and options.
+/// What may stand next at a level: files and options; or ids, subcommands and options.
 std::string level_action(const CLI::App& app, const std::vector<std::string>& options) {
   std::string words;
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_positional()) continue;
     if (option->get_type_name() == "MODEL") words += fmt::format("{} ", kModels);
-    if (option->get_type_name() == "PATH") return "_outcrop_files";
+    if (option->get_type_name() == "PATH")
+      return fmt::format("_outcrop_files_or \"{}\"", fmt::join(options, " "));
     if (const std::string known = choices(*option); !known.empty()) words += known + " ";
   }
   for (const CLI::App* sub : app.get_subcommands(is_any)) words += sub->get_name() + " ";
@@ -163,8 +166,13 @@ void add_completion_command(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"bash", "zsh"}))
       ->option_text("{bash,zsh} REQUIRED");
   command->callback([shell, &app, &invocation] {
-    invocation.action = [shell, &app]() -> Status {
-      print(completion_script(app, *shell == "zsh" ? kZsh : kBash));
+    invocation.action = [shell, &app, &invocation]() -> Status {
+      const std::string script = completion_script(app, *shell == "zsh" ? kZsh : kBash);
+      if (invocation.globals.json) {
+        print_json_document(Json::object({{"shell", *shell}, {"script", script}}));
+      } else {
+        print(script);
+      }
       return {};
     };
   });

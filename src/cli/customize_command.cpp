@@ -177,12 +177,13 @@ class Watcher {
 
 void print_result(const Invocation& invocation, const service::CustomizeRequest& request,
                   const service::CustomizeResult& result) {
-  if (invocation.globals.json) return print_json_line(to_json(result));
-  if (invocation.globals.quiet) return;
   if (request.plan_only) {
-    print("nothing is trained: leave out --plan to start\n");
+    if (!invocation.globals.json && !invocation.globals.quiet)
+      print("nothing is trained: leave out --plan to start\n");
     return;
   }
+  if (invocation.globals.json) return print_json_line(to_json(result));
+  if (invocation.globals.quiet) return;
   print(fmt::format("made {} in {}: {} steps, training loss {:.4f}", result.model,
                     format_duration(result.seconds), result.steps, result.train_loss));
   if (result.best_validation_loss)
@@ -242,11 +243,12 @@ void add_customize_command(CLI::App& app, Invocation& invocation) {
   command->footer(kFooter);
   auto options = std::make_shared<Options>();
   service::CustomizeRequest& request = options->request;
-  command->add_option("--base", request.base, "Model to start from")->type_name("MODEL");
-  command->add_option("--train", request.train, "Training records, one JSON object a line")->type_name("FILE");
+  command->add_option("--base", request.base, "Model to start from (required)")->type_name("MODEL");
+  command->add_option("--train", request.train, "Training records, one JSON object a line (required)")
+      ->type_name("FILE");
   command->add_option("--validation", options->validation, "Records to measure on during training")
       ->type_name("FILE");
-  command->add_option("--name", request.name, "Name of the model to make")->type_name("NAME");
+  command->add_option("--name", request.name, "Name of the model to make (required)")->type_name("NAME");
   command->add_option("--method", request.method, "lora: a small adapter (default); full: all weights")
       ->check(CLI::IsMember({"lora", "full"}))
       ->option_text("{lora,full}");

@@ -129,6 +129,14 @@ std::string version_text() {
                      build.compiler, build.gemm_library, build.isa, fmt::join(build.cpu_features, " "));
 }
 
+void print_version(bool json) {
+  if (json) {
+    print_json_document(to_json(service::build_info()));
+  } else {
+    print(version_text() + "\n");
+  }
+}
+
 void add_doctor_command(CLI::App& app, Invocation& invocation) {
   CLI::App* command =
       app.add_subcommand("doctor", "Say what this machine can do, and what would be slow and why")
@@ -143,13 +151,10 @@ void add_doctor_command(CLI::App& app, Invocation& invocation) {
 void add_version_command(CLI::App& app, Invocation& invocation) {
   CLI::App* command =
       app.add_subcommand("version", "Print version, build and processor features")->group("This machine");
+  command->footer("Examples:\n  outcrop version\n  outcrop version --json");
   command->callback([&invocation] {
     invocation.action = [&invocation]() -> Status {
-      if (invocation.globals.json) {
-        print_json_document(to_json(service::build_info()));
-      } else {
-        print(version_text() + "\n");
-      }
+      print_version(invocation.globals.json);
       return {};
     };
   });

@@ -98,7 +98,7 @@ std::string render(const ModelInfo& info, std::int64_t bytes) {
                                  {"run", info.job},
                                  {"data SHA-256", info.source_sha256}});
   } else {
-    fields.insert(fields.end(), {{"source", fmt::format("{} ({})", info.source, info.source_format)},
+    fields.insert(fields.end(), {{"source", fmt::format("{} ({})", printable(info.source), info.source_format)},
                                  {"source SHA-256", info.source_sha256}});
   }
   return render_fields(fields);
@@ -139,14 +139,14 @@ Status import_model(const Invocation& invocation, const Path& source, model::Imp
 
 Status list_models(const Invocation& invocation, bool ids_only) {
   OUTCROP_TRY(const std::vector<ModelInfo> models, service::list_models(invocation.home()));
-  if (ids_only) {
+  if (ids_only && !invocation.globals.json) {
     for (const ModelInfo& info : models) print(info.id + "\n");
     return {};
   }
   if (invocation.globals.json) {
     Json list = Json::array();
-    for (const ModelInfo& info : models) list.push_back(to_json(info));
-    print_json_document(Json::object({{"models", std::move(list)}}));
+    for (const ModelInfo& info : models) list.push_back(ids_only ? Json(info.id) : to_json(info));
+    print_json_document(Json::object({{ids_only ? "ids" : "models", std::move(list)}}));
     return {};
   }
   if (models.empty()) {

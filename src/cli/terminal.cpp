@@ -1,10 +1,11 @@
 #include "cli/terminal.h"
 
+#include "base/files.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -14,10 +15,8 @@ namespace outcrop::cli {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 constexpr milliseconds kRedrawEvery{100};
-constexpr seconds kPlainEvery{15};
 
 std::size_t terminal_width() {
   winsize size{};
@@ -68,22 +67,16 @@ std::string render_progress(std::string_view label, double fraction, std::string
 
 ProgressLine::Mode ProgressLine::mode_for(bool quiet) {
   if (quiet) return Mode::silent;
-  return isatty(STDERR_FILENO) != 0 ? Mode::redrawn : Mode::plain;
+  return isatty(STDERR_FILENO) != 0 ? Mode::redrawn : Mode::notes_only;
 }
 
 void ProgressLine::update(std::string_view label, double fraction, std::string_view details) {
-  if (mode_ == Mode::silent) return;
+  if (mode_ != Mode::redrawn) return;
   const auto now = std::chrono::steady_clock::now();
   const bool new_phase = label != last_label_;
-  const auto interval =
-      mode_ == Mode::redrawn ? kRedrawEvery : std::chrono::duration_cast<milliseconds>(kPlainEvery);
-  if (!new_phase && fraction < 1.0 && now - last_ < interval) return;
+  if (!new_phase && fraction < 1.0 && now - last_ < kRedrawEvery) return;
   last_ = now;
   last_label_ = label;
-  if (mode_ == Mode::plain) {
-    write_error_stream(fmt::format("{} {:.0f}%  {}\n", label, std::clamp(fraction, 0.0, 1.0) * 100.0, details));
-    return;
-  }
   // One column is left free: some terminals wrap a full line.
   const std::size_t width = std::max<std::size_t>(terminal_width(), 2) - 1;
   write_error_stream("\r" + render_progress(label, fraction, details, width) + "\x1b[K");
@@ -149,7 +142,7 @@ void print_json_document(const Json& json) {
 
 Status flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
-  return fail(Code::io, fmt::format("standard output: {}", std::strerror(errno)));
+  return fail_errno("standard output", "write", errno);
 }
 
 }  // namespace outcrop::cli

@@ -22,11 +22,12 @@ std::size_t display_width(std::string_view text) noexcept;
 std::string render_progress(std::string_view label, double fraction, std::string_view details,
                             std::size_t width);
 
-/// One line that is redrawn where standard error is a terminal; else a plain line now and then.
+/// One line that is redrawn where standard error is a terminal. Elsewhere only notes are written: a log or a
+/// program that reads along has no use for progress.
 class ProgressLine {
  public:
-  enum class Mode : std::uint8_t { silent, plain, redrawn };
-  /// redrawn on a terminal, plain elsewhere; silent when quiet.
+  enum class Mode : std::uint8_t { silent, notes_only, redrawn };
+  /// redrawn on a terminal, notes_only elsewhere; silent when quiet.
   static Mode mode_for(bool quiet);
 
   explicit ProgressLine(Mode mode) : mode_(mode) {}

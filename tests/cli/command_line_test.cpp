@@ -74,7 +74,6 @@ TEST(CommandLine, WrongArgumentsAreUsageErrors) {
       {"run", "m", "--input", "i"},
       {"run", "m", "--input", "i", "--output", "o", "--max-tokens", "many"},
       {"chat"},
-      {"chat", "m", "--json"},
       {"completion", "fish"},
       {"doctor", "extra"}};
   for (const auto& arguments : wrong) {
@@ -106,13 +105,24 @@ TEST(CommandLine, UnknownModelsAndFilesAreNotFound) {
     EXPECT_EQ(said.status, 4) << testing::PrintToString(arguments) << said.err;
     EXPECT_THAT(said.err, StartsWith("outcrop: error: "));
   }
-  EXPECT_THAT(place.run({"model", "show", "nobody"}).err, HasSubstr("outcrop model list"));
+  EXPECT_THAT(place.run({"model", "show", "nobody"}).err, HasSubstr("outcrop model import"));
 }
 
 TEST(CommandLine, JsonErrorsAreOneDocumentOnStandardOutput) {
   const Said said = Workplace().run({"model", "show", "nobody", "--json"});
   EXPECT_EQ(said.status, 4);
   EXPECT_EQ(parsed(said.out)["error"]["code"].as_string(), "not_found");
+}
+
+TEST(CommandLine, JsonIsPromisedForUsageErrorsToo) {
+  const Workplace place;
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--json", "chatt"}, {"chat", "m", "--json"}, {"model", "show", "--json"}}) {
+    const Said said = place.run(arguments);
+    EXPECT_EQ(said.status, 2);
+    EXPECT_EQ(parsed(said.out)["error"]["code"].as_string(), "invalid_argument");
+    EXPECT_THAT(said.err, StartsWith("outcrop: error: "));
+  }
 }
 
 TEST(CommandLine, AnEmptyHomeListsNoModelsAndIsNotMade) {
@@ -203,7 +213,7 @@ TEST(CommandLine, BashCompletionOffersCommandsOptionsAndChoices) {
 TEST(CommandLine, AFullDiskOnStandardOutputIsAFailure) {
   const std::string command = std::string("\"") + OUTCROP_BINARY + "\" version > /dev/full 2> /dev/null";
   const int status = std::system(command.c_str());
-  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
 }  // namespace

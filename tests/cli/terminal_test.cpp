@@ -60,14 +60,15 @@ TEST(ProgressLine, QuietIsSilent) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-TEST(ProgressLine, PlainModeWritesFewWholeLines) {
+TEST(ProgressLine, WithoutATerminalOnlyNotesAreWritten) {
   testing::internal::CaptureStderr();
   {
-    ProgressLine line(ProgressLine::Mode::plain);
+    ProgressLine line(ProgressLine::Mode::notes_only);
     for (int i = 1; i < 100; ++i) line.update("working", i / 100.0, "x");
+    line.note("remark");
     line.update("working", 1.0, "done");
   }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "working 1%  x\nworking 100%  done\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "remark\n");
 }
 
 TEST(ProgressLine, RedrawnModeTakesItsLineAwayForANote) {
