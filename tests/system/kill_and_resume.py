@@ -1,56 +1,36 @@
-"""Kills a customize run at random moments, resumes it until it ends, and compares every byte of the result.
+"""kill -9 and Ctrl-C at random moments of a run: whatever is on disk is whole, and --resume ends with the same bytes.
 
-Usage: kill_and_resume.py OUTCROP [ROUNDS] [SEED]     exit status 77 (skipped) when the binary does not run
+    python3 kill_and_resume.py build/release/outcrop [-v]      OUTCROP_KILL_SEED=N repeats a run, OUTCROP_KILLS=N kills more
 """
 import json
 import os
-import pathlib
 import random
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-import tiny_model
+import house
 
-MODEL = "test.tiny-v1:0"
-SETTINGS = {
-    "lora": ["epochCount=3", "batchSize=4", "rowTokens=64", "loraRank=4", "loraDropout=0.1", "learningRate=0.01",
-             "checkpointSteps=2", "validationSteps=3"],
-    "full": ["epochCount=2", "batchSize=4", "rowTokens=64", "learningRate=0.003", "checkpointSteps=3",
-             "validationSteps=4"],
-}
+SEED = int(os.environ.get("OUTCROP_KILL_SEED", random.SystemRandom().randrange(1 << 30)))
+KILLS = int(os.environ.get("OUTCROP_KILLS", 10))
+
+# Rows of 32 tokens hold one or two records: a step of four accumulates the gradients of several rows.
+COMMON = ["batchSize=4", "rowTokens=32", "validationSteps=3"]
+LORA = [*COMMON, "epochCount=3", "loraRank=4", "loraDropout=0.1", "learningRate=0.01", "checkpointSteps=2"]
+FULL = [*COMMON, "epochCount=2", "learningRate=0.003", "checkpointSteps=3"]
+# The loss on other records soon rises: the run ends before its steps, with the parameters of an earlier one.
+EARLY = ["learningRate=0.2", "schedule=constant", "earlyStoppingPatience=2", "epochCount=20"]
 
 
-class Bench:
-    """One folder with a home, data and the commands that run in it."""
+class KillAndResume(house.House):
+    def setUp(self):
+        super().setUp()
+        self.train = house.write_records(self.folder / "train.jsonl")
+        self.validation = house.write_records(self.folder / "val.jsonl", first=1000, count=6)
 
-    def __init__(self, outcrop, folder):
-        self.outcrop, self.folder = outcrop, folder
-        self.home = folder / "home"
-        tiny_model.write_model(folder / "source")
-        for name, first, count in (("train", 0, 40), ("val", 1000, 6)):
-            lines = (json.dumps({"prompt": f"say {i}", "completion": f"it is {i * 7 % 10}"})
-                     for i in range(first, first + count))
-            (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-        self.check("model", "import", str(folder / "source"), "--id", MODEL)
-
-    def command(self, *arguments):
-        return [self.outcrop, "--home", str(self.home), *arguments]
-
-    def check(self, *arguments):
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
-
-    def customize(self, name, method, *more):
-        settings = [part for setting in SETTINGS[method] for part in ("--set", setting)]
-        return self.command("--quiet", "customize", "--base", MODEL, "--train", str(self.folder / "train.jsonl"),
-                            "--validation", str(self.folder / "val.jsonl"), "--name", name, "--method", method,
-                            *settings, *more)
+    def arguments(self, name, method, settings, *more):
+        return ["-q", *self.customize_arguments(name, "--validation", self.validation, "--method", method, *more,
+                                                settings=settings)]
 
     def run_folder(self, name):
         return self.home / "jobs" / name
@@ -58,85 +38,88 @@ class Bench:
     def results(self, name):
         """The bytes that must not depend on kills: every file of weights that the run gave."""
         found = {}
-        for folder in (self.run_folder(name) / "adapter", self.home / "models"):
+        for kind, folder in (("run", self.run_folder(name) / "adapter"), ("model", self.home / "models" / name)):
             for path in folder.rglob("*.safetensors"):
-                parts = path.relative_to(folder).parts
-                if folder.name == "adapter" or parts[0].startswith(name):
-                    found[folder.name + "/" + "/".join(parts[-1:])] = path.read_bytes()
+                found[f"{kind}/{path.name}"] = path.read_bytes()
+        self.assertTrue(found, "the run left no weights")
         return found
 
+    def check_log(self, name):
+        """metrics.csv and events.jsonl name every step exactly once, in order. Returns how many."""
+        folder = self.run_folder(name)
+        rows = (folder / "metrics.csv").read_text().splitlines()[1:]
+        events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        logged = [event["step"] for event in events if event["event"] == "step"]
+        for found in ([int(row.split(",")[0]) for row in rows], logged):
+            self.assertEqual(found, list(range(1, len(found) + 1)))
+        return len(rows)
 
-def kill_until_done(bench, name, method, rng, duration, interrupt):
-    """Starts, kills and resumes until the run ends by itself. Returns how often it was stopped."""
-    stops = 0
-    while True:
-        more = ["--resume"] if bench.run_folder(name).exists() else []
-        process = subprocess.Popen(bench.customize(name, method, *more), stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
-        # Every fifth start may end, so that the whole comes to an end on any machine.
-        patience = None if stops % 5 == 4 else rng.uniform(0, 0.6 * duration)
+    def check_whole(self, name):
+        """What a run that was killed left: no broken file under a name that counts."""
+        self.succeed("model", "list")
+        folder = self.run_folder(name)
+        for checkpoint in folder.glob("checkpoints/step-*"):
+            json.loads((checkpoint / "state.json").read_text())
+            self.assertTrue((checkpoint / "tensors.safetensors").exists())
+        if folder.exists():
+            json.loads((folder / "config.json").read_text())
+
+    def stop_once(self, command, rng, duration):
+        """Starts, stops at a random moment. True when the process was still at work then."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
-            _, errors = process.communicate(timeout=patience)
+            _, errors = process.communicate(timeout=rng.uniform(0.02, max(duration, 0.05)))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT if interrupt and rng.random() < 0.5 else signal.SIGKILL)
-            _, errors = process.communicate()
-            stops += 1
-            bench.check("model", "list")  # whatever is there is whole
-            if (bench.run_folder(name) / "result.json").exists():
-                return stops
-            continue
-        if process.returncode == 0:
-            return stops
-        sys.exit(f"{method}: start {stops} with {more} failed with exit {process.returncode}: {errors}")
+            process.send_signal(signal.SIGKILL if rng.random() < 0.8 else signal.SIGINT)
+            process.communicate()
+            return process.returncode != 0
+        self.assertEqual(process.returncode, 0, errors)
+        return False
 
+    def check(self, method, settings, stops_early=False):
+        rng = random.Random(f"{SEED} {method} {stops_early}")
+        begin = time.monotonic()
+        self.succeed(*self.arguments("whole", method, settings))
+        duration = time.monotonic() - begin
+        steps, expected = self.check_log("whole"), self.results("whole")
+        result = json.loads((self.run_folder("whole") / "result.json").read_text())
+        self.assertEqual(result["stopped_early"], stops_early)
+        if stops_early:
+            self.assertLess(result["best_step"], result["steps"])
 
-def check_log(folder):
-    """metrics.csv and events.jsonl name every step exactly once, in order."""
-    rows = (folder / "metrics.csv").read_text().splitlines()[1:]
-    steps = [int(row.split(",")[0]) for row in rows]
-    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
-    logged = [event["step"] for event in events if event["event"] == "step"]
-    for what, found in (("metrics.csv", steps), ("events.jsonl", logged)):
-        if found != list(range(1, len(found) + 1)):
-            sys.exit(f"{folder}: {what} has the steps {found}")
-    return len(steps)
+        stops, finished = 0, 0
+        while stops < KILLS or finished == 0:
+            name = f"killed-{finished}"
+            more = ["--resume"] if self.run_folder(name).exists() else []
+            command = self.command(*self.arguments(name, method, settings, *more))
+            if stops < KILLS:
+                stops += self.stop_once(command, rng, duration)
+            else:
+                subprocess.run(command, check=True)
+            self.check_whole(name)
+            if not (self.run_folder(name) / "result.json").exists():
+                continue
+            finished += 1
+            self.assertEqual(self.check_log(name), steps)
+            got = self.results(name)
+            self.assertEqual(sorted(got), sorted(expected))
+            self.assertEqual([file for file in expected if got[file] != expected[file]], [],
+                             f"{name}: other bytes after {stops} stops, OUTCROP_KILL_SEED={SEED}")
+        print(f"{method}, {steps} steps: {stops} stops, {finished} runs equal")
 
+    def test_lora(self):
+        self.check("lora", LORA)
 
-def main():
-    outcrop = os.path.abspath(sys.argv[1])
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 4
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(1 << 30)
-    if not os.path.exists(outcrop) or subprocess.run([outcrop, "--version"], capture_output=True).returncode != 0:
-        print(f"skipped: {outcrop} does not run")
-        sys.exit(77)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="outcrop-kill-"))
-    try:
-        bench = Bench(outcrop, folder)
-        for method in SETTINGS:
-            start = time.monotonic()
-            done = subprocess.run(bench.customize("whole-" + method, method), capture_output=True, text=True)
-            duration = time.monotonic() - start
-            if done.returncode != 0:
-                sys.exit(f"{method}: exit {done.returncode}: {done.stderr}")
-            steps = check_log(bench.run_folder("whole-" + method))
-            expected = bench.results("whole-" + method)
-            assert expected, "the run left no weights"
-            for number in range(rounds):
-                name = f"killed-{method}-{number}"
-                stops = kill_until_done(bench, name, method, rng, duration, interrupt=number % 2 == 1)
-                if check_log(bench.run_folder(name)) != steps:
-                    sys.exit(f"{name}: other steps than the run that was never stopped")
-                got = bench.results(name)
-                if got != expected:
-                    wrong = [key for key in expected if got.get(key) != expected[key]]
-                    sys.exit(f"{name}: after {stops} stops other bytes in {wrong} (seed {seed})")
-                left = [path for path in (bench.home / "models").iterdir() if path.name.startswith(".")]
-                print(f"{name}: {stops} stops, {len(got)} files equal, {len(left)} left-over folders")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    def test_full(self):
+        self.check("full", FULL)
+
+    def test_lora_with_early_stopping(self):
+        self.check("lora", [*LORA[:3], "loraRank=4", "checkpointSteps=2", *EARLY], stops_early=True)
+
+    def test_full_with_early_stopping(self):
+        self.check("full", [*COMMON, "checkpointSteps=2", *EARLY], stops_early=True)
 
 
 if __name__ == "__main__":
-    main()
+    print(f"OUTCROP_KILL_SEED={SEED}")
+    house.main()

@@ -41,7 +41,7 @@ def write_safetensors(path, rng):
     path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(data))
 
 
-def write_model(folder, seed=7):
+def write_model(folder, seed=7, context=128):
     """Makes the folder with config, tokenizer, template and weights."""
     folder.mkdir(parents=True)
     shutil.copy(TOKENIZER, folder / "tokenizer.json")
@@ -49,7 +49,7 @@ def write_model(folder, seed=7):
     (folder / "config.json").write_text(json.dumps({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": VOCABULARY, "hidden_size": WIDTH,
         "num_attention_heads": HEADS, "num_key_value_heads": KV_HEADS, "head_dim": WIDTH // HEADS,
-        "intermediate_size": FFN, "num_hidden_layers": LAYERS, "max_position_embeddings": 128, "rms_norm_eps": 1e-5,
+        "intermediate_size": FFN, "num_hidden_layers": LAYERS, "max_position_embeddings": context, "rms_norm_eps": 1e-5,
         "rope_theta": 10000.0, "tie_word_embeddings": True, "hidden_act": "silu", "bos_token_id": 1,
         "eos_token_id": 2}))
     write_safetensors(folder / "model.safetensors", random.Random(seed))
