@@ -80,6 +80,8 @@ Field::Field(std::string_view field_name, double number)
     : name(field_name), json(number - number == 0.0 ? fmt::format("{}", number) : "null") {}
 Field::Field(std::string_view field_name, std::int64_t number)
     : name(field_name), json(fmt::format("{}", number)) {}
+Field::Field(std::string_view field_name, std::uint64_t number)
+    : name(field_name), json(fmt::format("{}", number)) {}
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (level < current_level().load(std::memory_order_relaxed)) return;

@@ -19,8 +19,7 @@ struct Field {
   Field(std::string_view field_name, double number);
   Field(std::string_view field_name, std::int64_t number);
   Field(std::string_view field_name, int number) : Field(field_name, static_cast<std::int64_t>(number)) {}
-  Field(std::string_view field_name, std::uint64_t number)
-      : Field(field_name, static_cast<std::int64_t>(number)) {}
+  Field(std::string_view field_name, std::uint64_t number);
 
   std::string_view name;
   std::string json;  ///< the value, already encoded

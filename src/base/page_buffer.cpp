@@ -26,7 +26,11 @@ PageMemory::~PageMemory() {
 void* Arena::take_bytes(std::size_t bytes) {
   constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector
   const std::size_t at = used_;
-  used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (__builtin_add_overflow(used_, bytes, &used_) || used_ > SIZE_MAX - kAlignment) {
+    used_ = SIZE_MAX;
+  } else {
+    used_ = (used_ + kAlignment - 1) / kAlignment * kAlignment;
+  }
   if (memory_.data() == nullptr) return nullptr;
   CHECK(used_ <= memory_.bytes(), "arena is smaller than its plan");
   return static_cast<std::byte*>(memory_.data()) + at;

@@ -12,6 +12,15 @@
 
 namespace outcrop {
 
+/// The bytes of `count` values of T. The largest size_t, which no allocation grants, stands for what cannot be
+/// counted: a negative count or a product that wraps around.
+template <class T>
+constexpr std::size_t bytes_of(std::int64_t count) noexcept {
+  std::size_t bytes = 0;
+  if (count < 0 || __builtin_mul_overflow(static_cast<std::size_t>(count), sizeof(T), &bytes)) return SIZE_MAX;
+  return bytes;
+}
+
 /// Owns `bytes` of zeroed memory. Movable.
 class PageMemory {
  public:
@@ -41,7 +50,7 @@ class PageBuffer {
   PageBuffer() = default;
   static Result<PageBuffer> allocate(std::int64_t count) {
     PageBuffer buffer;
-    auto memory = PageMemory::allocate(static_cast<std::size_t>(count) * sizeof(T));
+    auto memory = PageMemory::allocate(bytes_of<T>(count));
     if (!memory) return forward_error(memory);
     buffer.memory_ = *std::move(memory);
     buffer.count_ = count;
@@ -57,7 +66,8 @@ class PageBuffer {
 };
 
 /// Hands out aligned pieces of one PageMemory, never gives any back. Plan with a null arena first: the same
-/// sequence of take() calls on an arena without memory counts the bytes that it will need.
+/// sequence of take() calls on an arena without memory counts the bytes that it will need; past the largest
+/// size_t the count stays there.
 class Arena {
  public:
   Arena() = default;  ///< counts only
@@ -65,7 +75,7 @@ class Arena {
 
   template <class T>
   T* take(std::int64_t count) {
-    return static_cast<T*>(take_bytes(static_cast<std::size_t>(count) * sizeof(T)));
+    return static_cast<T*>(take_bytes(bytes_of<T>(count)));
   }
   std::size_t used() const noexcept { return used_; }
 

@@ -121,14 +121,15 @@ std::string shorten(std::string_view text, std::size_t max_bytes) {
 
 std::string format_bytes(std::uint64_t bytes) {
   const auto amount = static_cast<double>(bytes);
-  if (amount >= 1e9) return fmt::format("{:.2f} GB", amount / 1e9);
-  if (amount >= 1e6) return fmt::format("{:.0f} MB", amount / 1e6);
+  // What would round up to 1000 of a unit is shown in the next.
+  if (amount >= 999.5e6) return fmt::format("{:.2f} GB", amount / 1e9);
+  if (amount >= 999.5e3) return fmt::format("{:.0f} MB", amount / 1e6);
   if (amount >= 1e3) return fmt::format("{:.0f} KB", amount / 1e3);
   return fmt::format("{} bytes", bytes);
 }
 
 std::string format_duration(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "unknown";
+  if (!(seconds >= 0.0 && seconds <= 1e15)) return "unknown";
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);

@@ -24,10 +24,10 @@ std::string printable(std::string_view text);
 /// At most `max_bytes` of text, cut at a character border, with "…" where something was cut.
 std::string shorten(std::string_view text, std::size_t max_bytes);
 
-/// "1.3 GB", "870 MB", "12 KB": decimal units.
+/// "1.30 GB", "870 MB", "12 KB", "999 bytes": decimal units.
 std::string format_bytes(std::uint64_t bytes);
 
-/// "45 s", "3 min 20 s", "2 h 5 min".
+/// "45 s", "3 min 20 s", "2 h 5 min"; "unknown" below zero, past 10^15 s and for what is not a number.
 std::string format_duration(double seconds);
 
 /// The known name nearest to a mistyped one, or nothing when none is near: for "did you mean".

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sched.h>
@@ -55,16 +57,26 @@ struct ThreadPool::State {
   std::atomic<std::uint64_t> generation{0};  // release by the caller, acquire by workers
   std::atomic<bool> stop{false};             // relaxed, ordered by generation
 
+  // The first exception of the region. Written once, by whoever raised `failed`; read by the caller after
+  // `running` fell to zero.
+  std::atomic_flag failed;
+  std::exception_ptr failure;
+
   // For sleeping workers.
   std::mutex sleep;
   std::condition_variable wake;
 
-  void work(int worker) {
+  void work(int worker) noexcept {
     inside_region = true;
-    for (;;) {
-      const std::int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= count) break;
-      (*task)(begin, std::min(count, begin + grain), worker);
+    try {
+      for (;;) {
+        const std::int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
+        if (begin >= count) break;
+        (*task)(begin, std::min(count, begin + grain), worker);
+      }
+    } catch (...) {
+      next.store(count, std::memory_order_relaxed);
+      if (!failed.test_and_set(std::memory_order_relaxed)) failure = std::current_exception();
     }
     inside_region = false;
   }
@@ -137,6 +149,10 @@ void ThreadPool::run(std::int64_t count, std::int64_t grain, RangeTask task) {
     } else {
       ::sched_yield();
     }
+  }
+  if (state_->failure) {
+    state_->failed.clear(std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(state_->failure, nullptr));
   }
 }
 

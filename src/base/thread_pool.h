@@ -38,6 +38,8 @@ class ThreadPool {
 
   /// Calls task(begin, end, worker) on disjoint ranges that cover [0, count). Ranges are handed out in
   /// pieces of `grain` in order, so uneven work balances; which worker gets which piece is not fixed.
+  /// The first exception that leaves the task (memory that ran out, in practice) is thrown again here, once
+  /// every worker has stopped; pieces not yet handed out are then left undone.
   void run(std::int64_t count, std::int64_t grain, RangeTask task);
 
  private:
