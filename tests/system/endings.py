@@ -20,7 +20,7 @@ class Endings(house.House):
     def wait_for_step(self, name, step, process):
         """Until metrics.csv of the run has the step."""
         metrics = self.home / "jobs" / name / "metrics.csv"
-        until = time.monotonic() + 60
+        until = time.monotonic() + house.PATIENCE
         while time.monotonic() < until and process.poll() is None:
             if metrics.exists() and len(metrics.read_text().splitlines()) > step:
                 return
@@ -83,7 +83,7 @@ class Signals(Endings):
         process = self.start("-q", *arguments)
         self.wait_for_step("m", 5, process)
         process.send_signal(number)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=house.PATIENCE)
         self.assertEqual(process.returncode, CANCELLED, error)
         step = int(self.checkpoints("m")[-1].split("-")[1])
         self.assertIn(f"stopped at step {step} of ", error)
@@ -98,7 +98,7 @@ class Signals(Endings):
         reached = int(self.checkpoints("m")[-1].split("-")[1])
         self.wait_for_step("m", reached + 3, process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=house.PATIENCE)
         self.assertEqual(process.returncode, CANCELLED)
         rows = (self.home / "jobs" / "m" / "metrics.csv").read_text().splitlines()[1:]
         self.assertEqual([int(row.split(",")[0]) for row in rows], list(range(1, len(rows) + 1)))
@@ -126,9 +126,9 @@ class Signals(Endings):
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)  # two of one kind may arrive as one
-        process.communicate(timeout=60)
+        process.communicate(timeout=house.PATIENCE)
         self.assertEqual(process.returncode, CANCELLED)
-        self.assertLess(time.monotonic() - begin, 10)
+        self.assertLess(time.monotonic() - begin, 30)
         process = self.start("-q", *arguments, "--resume")
         self.wait_for_step("m", 8, process)
         process.kill()
@@ -140,7 +140,7 @@ class Signals(Endings):
         while not list(self.folder.glob("out.jsonl.tmp*")) and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=house.PATIENCE)
         self.assertEqual(process.returncode, CANCELLED, error)
         self.assertIn("is not written", error)
         self.assertEqual(list(self.folder.glob("out.jsonl*")), [])
@@ -156,14 +156,14 @@ class Rivals(Endings):
         self.customize("other", settings=["epochCount=1"])  # another name may run
         self.succeed("-q", *self.customize_arguments("m", "--plan", settings=ENDLESS))
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=60)
+        first.communicate(timeout=house.PATIENCE)
         self.assertEqual(first.returncode, CANCELLED)
         self.refused(FAILURE, *self.customize_arguments("m", settings=ENDLESS), says=["unfinished", "--resume", "--replace"])
 
     def test_of_many_at_once_exactly_one_wins(self):
         settings = ["epochCount=3", "batchSize=2", "rowTokens=64"]
         started = [self.start("-q", *self.customize_arguments("m", settings=settings)) for _ in range(6)]
-        errors = [process.communicate(timeout=120)[1] for process in started]
+        errors = [process.communicate(timeout=house.PATIENCE)[1] for process in started]
         self.assertEqual(sorted(process.returncode for process in started), [0] + [FAILURE] * 5, errors)
         self.succeed("chat", "m", "--message", "say 1", "--max-tokens", "2")
         self.assertEqual(self.runs(), ["m"])

@@ -20,6 +20,9 @@ SKIPPED = 77
 # Exit statuses, as `outcrop --help` promises them.
 FAILURE, USAGE, INVALID, NOT_FOUND, NO_ROOM, CANCELLED = 1, 2, 3, 4, 5, 130
 
+# Seconds for one command: a test waits for what must happen, and never fails because a machine is busy.
+PATIENCE = 500
+
 outcrop = ""
 _seed_folder = None
 
@@ -57,7 +60,7 @@ class House(unittest.TestCase):
 
     def run_outcrop(self, *arguments, stdin="", **more):
         """Never at a terminal. A death by signal is a failure of the test: exit statuses only."""
-        done = subprocess.run(self.command(*arguments), input=stdin.encode(), capture_output=True, timeout=120, **more)
+        done = subprocess.run(self.command(*arguments), input=stdin.encode(), capture_output=True, timeout=PATIENCE, **more)
         done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()  # strict: no character is ever cut
         self.assertGreaterEqual(done.returncode, 0, f"{arguments} died of signal {-done.returncode}: {done.stderr}")
         return done

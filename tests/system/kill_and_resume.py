@@ -65,8 +65,10 @@ class KillAndResume(house.House):
             json.loads((folder / "config.json").read_text())
 
     def stop_once(self, command, rng, duration):
-        """Starts, stops at a random moment. True when the process was still at work then."""
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        """Starts, stops at a random moment. True when the process was still at work then. The number of threads
+        differs from start to start, as the result may not depend on it."""
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, "OUTCROP_THREADS": rng.choice("12")})
         try:
             _, errors = process.communicate(timeout=rng.uniform(0.02, max(duration, 0.05)))
         except subprocess.TimeoutExpired:

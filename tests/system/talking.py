@@ -28,7 +28,7 @@ class Terminal:
         self.pid = pid
         test.addCleanup(self.close)
 
-    def wait_for(self, text, seconds=60):
+    def wait_for(self, text, seconds=house.PATIENCE):
         """Reads on until the text has come after what was waited for before; returns what came up to it."""
         until = time.monotonic() + seconds
         wanted = text.encode()
@@ -188,18 +188,18 @@ class AtATerminal(house.House):
         self.assertEqual(terminal.status(), CANCELLED)
 
     def test_ctrl_c_stops_an_answer_and_keeps_the_conversation(self):
-        """On a model whose context is too long to fill, and which is not told to end: --stop and end of turn are rare."""
-        tiny_model.write_model(self.folder / "long", context=1 << 20)
+        """On random weights that talk in circles, with a context that would take an hour to fill."""
+        tiny_model.write_model(self.folder / "long", seed=8, context=1 << 20)
         self.succeed("-q", "model", "import", self.folder / "long", "--id", "long.model-v1:0")
         terminal = Terminal(self, "chat", "long.model-v1:0", "--max-tokens", str(1 << 20))
         terminal.wait_for("> ")
-        terminal.type("say 1\n")
+        terminal.type("say 0\n")
         time.sleep(0.3)
         terminal.interrupt()
         terminal.wait_for("[stopped]")
         terminal.wait_for("> ")
         terminal.type("/history\n")
-        self.assertIn("user: say 1", terminal.wait_for("> "))
+        self.assertIn("user: say 0", terminal.wait_for("> "))
         terminal.interrupt()
         self.assertEqual(terminal.status(), CANCELLED)
 
@@ -285,7 +285,7 @@ class ReadersThatLeave(house.House):
                 process = subprocess.Popen(self.command(*arguments), stdout=writer, stderr=subprocess.PIPE, text=True,
                                            restore_signals=restore)
                 os.close(writer)
-                _, error = process.communicate(timeout=60)
+                _, error = process.communicate(timeout=house.PATIENCE)
                 self.assertNotIn("error", error, arguments)
                 self.assertNotIn("terminate", error, arguments)
 
