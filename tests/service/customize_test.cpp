@@ -176,7 +176,7 @@ TEST_F(Customize, PlansWithoutWritingAnything) {
   ASSERT_TRUE(planned) << planned.error().message;
   EXPECT_TRUE(planned->model.empty());
   EXPECT_EQ(plan_.steps, 6);
-  EXPECT_TRUE(std::filesystem::is_empty(tiny_.home() / "jobs"));
+  EXPECT_FALSE(std::filesystem::exists(tiny_.home() / "jobs"));
 }
 
 TEST_F(Customize, TellsAllFindingsOfBothFilesAndTrainsNothing) {
@@ -187,7 +187,7 @@ TEST_F(Customize, TellsAllFindingsOfBothFilesAndTrainsNothing) {
   EXPECT_EQ(refused.error().code, Code::invalid_argument);
   for (const char* part : {"bad.jsonl", "3", "4", "worse.jsonl"})
     EXPECT_THAT(refused.error().message, HasSubstr(part));
-  EXPECT_FALSE(std::filesystem::exists(tiny_.home() / "jobs"));
+  EXPECT_TRUE(std::filesystem::is_empty(tiny_.home() / "jobs"));
   EXPECT_FALSE(is_registered());
 }
 
@@ -238,7 +238,7 @@ TEST_F(Customize, RefusesWhatDoesNotFitIntoMemory) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::out_of_memory);
   EXPECT_EQ(plan_.memory_available_bytes, 1000000);
-  EXPECT_FALSE(std::filesystem::exists(tiny_.home() / "jobs"));
+  EXPECT_TRUE(std::filesystem::is_empty(tiny_.home() / "jobs"));
 }
 
 TEST_F(Customize, SavesNothingWhenTheLossIsNotFinite) {

@@ -70,7 +70,7 @@ class KillAndResume(house.House):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                    env={**os.environ, "OUTCROP_THREADS": rng.choice("12")})
         try:
-            _, errors = process.communicate(timeout=rng.uniform(0.02, max(duration, 0.05)))
+            _, errors = process.communicate(timeout=rng.uniform(0.02, max(0.7 * duration, 0.05)))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL if rng.random() < 0.8 else signal.SIGINT)
             process.communicate()

@@ -359,7 +359,7 @@ TEST(FineTune, KeepsEarlierCheckpointsWhenTheDiskIsFull) {
     const FileSizeLimit limit(512);
     const Trained full = train_once(folder.path(), small_options(), true);
     ASSERT_FALSE(full.result);
-    EXPECT_EQ(full.result.error().code, Code::io);
+    EXPECT_EQ(full.result.error().code, Code::quota_exceeded);
     EXPECT_NE(full.result.error().message.find(".jsonl"), std::string::npos) << full.result.error().message;
   }
   const Trained again = train_once(folder.path(), small_options(), true);
