@@ -17,9 +17,10 @@ namespace {
 constexpr std::chrono::seconds kLongestExpiry = std::chrono::days(7);
 
 /// Hop-by-hop headers and others that a proxy may change or add.
-constexpr std::array<std::string_view, 8> kNeverSigned = {
-    "connection",        "expect",  "keep-alive", "te",
-    "transfer-encoding", "upgrade", "user-agent", "x-amzn-trace-id"};
+constexpr std::array<std::string_view, 14> kNeverSigned = {
+    "baggage",    "connection",     "expect",     "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "te",         "traceparent",    "tracestate", "trailer",    "transfer-encoding",  "upgrade",
+    "user-agent", "x-amzn-trace-id"};
 
 /// What signing itself puts into a request.
 constexpr std::array<std::string_view, 4> kAdded = {"authorization", "x-amz-date", "x-amz-security-token",
