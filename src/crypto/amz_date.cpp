@@ -52,8 +52,9 @@ std::optional<sys_seconds> parse_http_date(std::string_view text) {
                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   // Sun, 30 Aug 2015 12:36:00 GMT
   // 0    5  8   12   17 20 23 26
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
-      text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT")
+  if (text.size() < 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
+      text[19] != ':' || text[22] != ':' ||
+      (text.substr(25) != " GMT" && text.substr(25) != " +0000" && text.substr(25) != " -0000"))
     return std::nullopt;
   const auto* const named = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
   if (named == kMonths.end()) return std::nullopt;

@@ -42,8 +42,7 @@ std::optional<PayloadKind> payload_kind(std::string_view text) noexcept {
 
 std::string canonical_path(std::string_view path, PathStyle style) {
   if (style == PathStyle::twice_normalised) return percent_encode(normalise_path(path), Slashes::keep);
-  if (path.empty()) return "/";
-  return percent_encode(percent_decode(path), Slashes::keep);
+  return path.empty() ? "/" : percent_complete(path);
 }
 
 std::string canonical_query(std::string_view query, std::string_view without) {

@@ -41,7 +41,7 @@ struct SignableRequest {
 };
 
 enum class PathStyle : std::uint8_t {
-  once,              ///< s3: each byte of the decoded path encoded once, nothing removed
+  once,              ///< s3: the path as it is sent; what the client left unencoded is encoded
   twice_normalised,  ///< every other service: dot segments removed, then the encoded path encoded again
 };
 

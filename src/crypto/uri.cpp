@@ -12,20 +12,45 @@ constexpr bool unreserved(char c) {
          c == '.' || c == '~';
 }
 
+void append_escape(std::string& text, char c) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto value = static_cast<unsigned char>(c);
+  text += '%';
+  text += kDigits[value >> 4];
+  text += kDigits[value & 15];
+}
+
+/// The byte of the escape at `at`, or -1 where none is.
+int escaped_byte(std::string_view text, std::size_t at) {
+  if (text[at] != '%' || text.size() - at < 3) return -1;
+  const int high = hex_value(text[at + 1]);
+  const int low = hex_value(text[at + 2]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 }  // namespace
 
 std::string percent_encode(std::string_view bytes, Slashes slashes) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string text;
   text.reserve(bytes.size());
   for (const char c : bytes) {
     if (unreserved(c) || (c == '/' && slashes == Slashes::keep)) {
       text += c;
     } else {
-      const auto value = static_cast<unsigned char>(c);
-      text += '%';
-      text += kDigits[value >> 4];
-      text += kDigits[value & 15];
+      append_escape(text, c);
+    }
+  }
+  return text;
+}
+
+std::string percent_complete(std::string_view path) {
+  std::string text;
+  text.reserve(path.size());
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    if (unreserved(path[at]) || path[at] == '/' || escaped_byte(path, at) >= 0) {
+      text += path[at];
+    } else {
+      append_escape(text, path[at]);
     }
   }
   return text;
@@ -35,15 +60,9 @@ std::string percent_decode(std::string_view text) {
   std::string bytes;
   bytes.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool escape = text[at] == '%' && text.size() - at > 2;
-    const int high = escape ? hex_value(text[at + 1]) : -1;
-    const int low = escape ? hex_value(text[at + 2]) : -1;
-    if (high >= 0 && low >= 0) {
-      bytes += static_cast<char>(high * 16 + low);
-      at += 2;
-    } else {
-      bytes += text[at];
-    }
+    const int byte = escaped_byte(text, at);
+    bytes += byte < 0 ? text[at] : static_cast<char>(byte);
+    if (byte >= 0) at += 2;
   }
   return bytes;
 }

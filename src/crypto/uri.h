@@ -15,6 +15,10 @@ enum class Slashes : std::uint8_t {
 
 std::string percent_encode(std::string_view bytes, Slashes slashes = Slashes::encode);
 
+/// A whole path with its escapes as they are, and whatever else should have been encoded: "/a b%2fc" is
+/// "/a%20b%2fc". A '%' without two hexadecimal digits is encoded itself.
+std::string percent_complete(std::string_view path);
+
 /// %XY becomes its byte. '+' stays '+', and a '%' without two hexadecimal digits stays as it is. Whoever routes
 /// a request or reads its parameters must decode with this function: a signature covers the decoded query, and
 /// a second reading of '+' would let a signed request change its meaning.

@@ -33,7 +33,7 @@ struct Described {
 Described random_value(Random& random) {
   const std::string text = random_text(random, 200);
   const auto number = static_cast<std::int64_t>(random.next_u64());
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       return {true, "True"};
     case 1:
@@ -50,6 +50,11 @@ Described random_value(Random& random) {
       return {EventBytes{text}, "bytes " + hex(text)};
     case 7:
       return {EventTime(std::chrono::milliseconds(number)), std::to_string(number)};
+    case 8: {
+      EventUuid uuid{};
+      for (std::uint8_t& byte : uuid) byte = static_cast<std::uint8_t>(random.next_u32());
+      return {uuid, "bytes " + to_hex(std::as_bytes(std::span(uuid)))};
+    }
     default:
       return {text, "text " + hex(text)};
   }

@@ -1,5 +1,7 @@
 #include "crypto/amz_date.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace outcrop::crypto {
@@ -24,10 +26,12 @@ TEST(AmzDate, RefusesTimesThatDoNotExistAndOtherForms) {
 }
 
 TEST(HttpDate, ReadsTheFixedForm) {
-  EXPECT_EQ(parse_http_date("Sun, 30 Aug 2015 12:36:05 GMT"), kTime);
+  for (const char* zone : {"GMT", "+0000", "-0000"})
+    EXPECT_EQ(parse_http_date(std::string("Sun, 30 Aug 2015 12:36:05 ") + zone), kTime) << zone;
   for (const char* text :
        {"", "Sunday, 30-Aug-15 12:36:05 GMT", "Sun Aug 30 12:36:05 2015", "Sun, 30 AUG 2015 12:36:05 GMT",
-        "Sun, 31 Feb 2015 12:36:05 GMT", "Sun, 30 Aug 2015 12:36:05 UTC", "Sun, 30 Aug 2015 12-36:05 GMT"})
+        "Sun, 31 Feb 2015 12:36:05 GMT", "Sun, 30 Aug 2015 12:36:05 UTC", "Sun, 30 Aug 2015 12:36:05 +0100",
+        "Sun, 30 Aug 2015 12:36:05", "Sun, 30 Aug 2015 12-36:05 GMT"})
     EXPECT_EQ(parse_http_date(text), std::nullopt) << text;
 }
 

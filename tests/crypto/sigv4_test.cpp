@@ -10,7 +10,9 @@
 namespace outcrop::crypto {
 namespace {
 
+// Every client signs the path that it sends: botocore, given a key with "%2F" in it, signs "%2F" and not "/".
 TEST(CanonicalPath, IsEncodedOnceForS3) {
+  EXPECT_EQ(canonical_path("/bucket/a%2Fb", PathStyle::once), "/bucket/a%2Fb");
   EXPECT_EQ(canonical_path("/bucket/a%20b/%C3%BC", PathStyle::once), "/bucket/a%20b/%C3%BC");
   EXPECT_EQ(canonical_path("/bucket/a b!(1)", PathStyle::once), "/bucket/a%20b%21%281%29");
   EXPECT_EQ(canonical_path("/bucket//a/../b/./", PathStyle::once), "/bucket//a/../b/./");

@@ -29,6 +29,12 @@ TEST(PercentDecode, LeavesPlusAndBrokenEscapes) {
   EXPECT_EQ(percent_decode("%%41"), "%A");
 }
 
+TEST(PercentComplete, EncodesWhatIsLeftAndKeepsWhatIsEncoded) {
+  EXPECT_EQ(percent_complete("/a b/ሴ!"), "/a%20b/%E1%88%B4%21");
+  EXPECT_EQ(percent_complete("/a%2Fb%2fc%7E"), "/a%2Fb%2fc%7E");
+  EXPECT_EQ(percent_complete("/%/%4/%zz/%%41"), "/%25/%254/%25zz/%25%41");
+}
+
 TEST(NormalisePath, RemovesDotSegmentsAndDoubledSlashes) {
   EXPECT_EQ(normalise_path(""), "/");
   EXPECT_EQ(normalise_path("/"), "/");
