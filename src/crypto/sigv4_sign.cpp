@@ -50,8 +50,7 @@ std::vector<std::string> names_to_sign(std::span<const HeaderField> headers) {
     if (std::ranges::find(kNeverSigned, name) == kNeverSigned.end()) names.push_back(std::move(name));
   }
   std::ranges::sort(names);
-  const auto doubles = std::ranges::unique(names);
-  names.erase(doubles.begin(), doubles.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
