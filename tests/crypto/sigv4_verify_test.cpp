@@ -170,6 +170,15 @@ TEST(VerifySignature, RefusesSecondSignaturesAndOtherAlgorithms) {
   }
 }
 
+TEST(VerifySignature, RefusesASecondDateTokenOrPayload) {
+  for (const char* name : {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"}) {
+    Request request = signed_request(s3_signing(sha256_hex("{}")));
+    request.headers.emplace_back(name, "1");
+    request.headers.emplace_back(name, "2");
+    expect_refused(verify(request), SigV4Problem::incomplete_signature, name);
+  }
+}
+
 TEST(VerifySignature, HoldsTheScopeAgainstThisDoor) {
   SigningOptions options = bedrock_signing();
   options.region = "eu-west-1";

@@ -180,27 +180,33 @@ SigV4Result<void> read_query_form(const Parameters& parameters, Claims& claims) 
   return {};
 }
 
+/// Headers that decide what is signed come once at most.
+SigV4Result<void> check_repeats(const HeaderIndex& headers) {
+  for (const std::string_view name : {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"})
+    if (const HeaderIndex::Entry* header = headers.find(name); header != nullptr && header->count > 1)
+      return incomplete(name, "is there twice");
+  return {};
+}
+
 }  // namespace
 
 SigV4Result<Claims> read_claims(const SignableRequest& request, const HeaderIndex& headers) {
   const HeaderIndex::Entry* const authorization = headers.find("authorization");
   const Parameters parameters = amz_parameters(request.query);
-  const bool presigned = parameters.contains("X-Amz-Algorithm") || parameters.contains("X-Amz-Credential") ||
-                         parameters.contains("X-Amz-Signature");
-  if (authorization == nullptr && !presigned)
+  Claims claims;
+  claims.presigned = parameters.contains("X-Amz-Algorithm") || parameters.contains("X-Amz-Credential") ||
+                     parameters.contains("X-Amz-Signature");
+  if (authorization == nullptr && !claims.presigned)
     return refuse(SigV4Problem::missing_token, "Authorization", "the request is not signed");
-  if (authorization != nullptr && (presigned || authorization->count > 1))
+  if (authorization != nullptr && (claims.presigned || authorization->count > 1))
     return refuse(SigV4Problem::several_signatures, "Authorization", "the request has more than one signature");
 
-  Claims claims;
-  claims.presigned = presigned;
-  for (const std::string_view name : {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"})
-    if (const HeaderIndex::Entry* header = headers.find(name); header != nullptr && header->count > 1)
-      return incomplete(name, "is there twice");
-  SigV4Result<void> read =
-      presigned ? read_query_form(parameters, claims) : read_header_form(authorization->value, headers, claims);
+  SigV4Result<void> read = check_repeats(headers);
+  if (read)
+    read = claims.presigned ? read_query_form(parameters, claims)
+                            : read_header_form(authorization->value, headers, claims);
   if (!read) {
-    read.error().presigned = presigned;
+    read.error().presigned = claims.presigned;
     return tl::unexpected(std::move(read).error());
   }
   if (const HeaderIndex::Entry* hash = headers.find("x-amz-content-sha256"); hash != nullptr)
