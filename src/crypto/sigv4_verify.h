@@ -99,7 +99,9 @@ struct VerifyOptions {
   /// 64 lower-case digits, where the body has been read already. Without it, a request that does not declare
   /// its body's hash is refused, and the caller holds the body against SignedIdentity::payload later.
   std::optional<std::string_view> body_sha256 = std::nullopt;
-  bool allow_unsigned_payload = true;  ///< false on a connection that others can read and change
+  /// False on a connection that others can read and change. Presigned requests are excepted: S3 signs no body
+  /// there.
+  bool allow_unsigned_payload = true;
 };
 
 /// Thread-safe if `lookup` is.
