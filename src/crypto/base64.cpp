@@ -1,5 +1,6 @@
 #include "crypto/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -41,15 +42,17 @@ std::optional<std::string> from_base64(std::string_view text) {
     if (at + 4 == text.size())
       while (group.size() > 2 && group.back() == '=') group.remove_suffix(1);
     std::uint32_t bits = 0;
-    for (const char digit : group) {
-      const std::uint8_t value = kValues[static_cast<std::uint8_t>(digit)];
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint8_t value = i < group.size() ? kValues[static_cast<std::uint8_t>(group[i])] : 0;
       if (value == kInvalid) return std::nullopt;
       bits = bits << 6 | value;
     }
-    bits <<= 6 * (4 - group.size());
+    const std::array<char, 3> three = {static_cast<char>(bits >> 16 & 255), static_cast<char>(bits >> 8 & 255),
+                                       static_cast<char>(bits & 255)};
+    const std::string_view decoded = std::string_view(three.data(), three.size());
     const std::size_t count = group.size() - 1;
-    if ((bits & ((1U << (8 * (3 - count))) - 1)) != 0) return std::nullopt;
-    for (std::size_t i = 0; i < count; ++i) bytes += static_cast<char>(bits >> (16 - 8 * i) & 255);
+    if (decoded.find_first_not_of('\0', count) != std::string_view::npos) return std::nullopt;
+    bytes += decoded.substr(0, count);
   }
   return bytes;
 }

@@ -12,8 +12,8 @@ constexpr std::size_t kBlockBytes = 64;  // of SHA-256
 
 }  // namespace
 
-// HMAC(K, m) = H((K xor opad) || H((K xor ipad) || m)), RFC 2104 section 2. Both digests start with their pad, so that
-// the key itself is not kept. (OpenSSL's EVP_MAC takes twice as long for a short message.)
+// HMAC(K, m) = H((K xor opad) || H((K xor ipad) || m)), RFC 2104 section 2. Both digests start with their pad,
+// so that the key itself is not kept. (OpenSSL's EVP_MAC takes twice as long for a short message.)
 HmacSha256::HmacSha256(std::string_view key) {
   std::array<std::byte, kBlockBytes> block{};
   if (key.size() <= kBlockBytes) {
