@@ -98,7 +98,8 @@ class Gguf {
 void dequantize(const GgufTensor& tensor, std::int64_t first, std::span<float> out);
 
 /// Packs floats to f32, f16, bf16, q8_0 or q4_0 with llama.cpp's reference rounding.
-/// CHECKs that the type is one of these and that the count is a multiple of its block.
+/// CHECKs that the type is one of these and that the count is a multiple of its block. In a block with an
+/// infinity or NaN the quants of those are the middle one.
 std::vector<std::byte> quantize(GgufType type, std::span<const float> values);
 
 class GgufWriter {
@@ -115,6 +116,8 @@ class GgufWriter {
                  std::vector<std::int32_t>, std::vector<float>>
         value;
   };
+  /// invalid_argument: a name, key or shape that a reader would refuse (llama.cpp's limits: names of at most 63
+  /// bytes, 1 to 4 dimensions), or rows that do not fill their blocks.
   static Result<GgufWriter> create(const Path& path, std::vector<KeyValue> metadata,
                                    std::vector<Declaration> tensors);
   /// One whole declared tensor at a time, in order.

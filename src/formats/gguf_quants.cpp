@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace outcrop::formats {
 namespace {
@@ -146,14 +147,25 @@ void put_u16(std::byte* p, std::uint16_t value) {
   std::memcpy(p, &value, sizeof value);
 }
 
+/// 1 / d, or 0 for a d so small that its reciprocal is infinite: in binary16 it is zero long before.
+float reciprocal(float d) {
+  return std::fabs(d) < std::numeric_limits<float>::min() ? 0.0F : 1.0F / d;
+}
+
+/// Cuts the fraction off; what is not a number becomes `middle`.
+int quant(float value, int least, int middle, int most) {
+  if (std::isnan(value)) return middle;
+  return static_cast<int>(std::clamp(value, static_cast<float>(least), static_cast<float>(most)));
+}
+
 void pack_q8_0(std::byte* block, const float* x) {
   float largest = 0.0F;
   for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(x[i]));
   const float d = largest / 127.0F;
-  const float inverse = d == 0.0F ? 0.0F : 1.0F / d;
+  const float inverse = reciprocal(d);
   put_u16(block, half_from_float(d));
   for (int i = 0; i < 32; ++i)
-    block[2 + i] = static_cast<std::byte>(static_cast<int>(std::round(x[i] * inverse)) & 255);
+    block[2 + i] = static_cast<std::byte>(quant(std::round(x[i] * inverse), -127, 0, 127) & 255);
 }
 
 /// The element of largest magnitude, with its sign, becomes -8.
@@ -163,9 +175,9 @@ void pack_q4_0(std::byte* block, const float* x) {
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
   }
   const float d = extreme / -8.0F;
-  const float inverse = d == 0.0F ? 0.0F : 1.0F / d;
+  const float inverse = reciprocal(d);
   put_u16(block, half_from_float(d));
-  const auto nibble = [&](float value) { return std::min(15, static_cast<int>(value * inverse + 8.5F)); };
+  const auto nibble = [&](float value) { return quant(value * inverse + 8.5F, 0, 8, 15); };
   for (int i = 0; i < 16; ++i) block[2 + i] = static_cast<std::byte>(nibble(x[i]) | nibble(x[i + 16]) << 4);
 }
 

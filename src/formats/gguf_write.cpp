@@ -1,6 +1,9 @@
 #include "formats/gguf.h"
+#include "formats/sizes.h"
 
 #include <cstring>
+#include <set>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -58,11 +61,45 @@ class HeaderBuilder {
   std::string bytes_;
 };
 
-std::uint64_t bytes_of(const GgufWriter::Declaration& tensor) {
+constexpr std::size_t kMaxKey = 65'535;
+constexpr std::size_t kMaxName = 63;
+constexpr std::size_t kMaxDimensions = 4;
+/// Of one tensor, and where the last may start: far above any file.
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 56;
+
+/// The tensor's bytes, or what is wrong with its shape.
+Result<std::uint64_t> bytes_of(const GgufWriter::Declaration& tensor) {
   const GgufBlock block = block_of(tensor.type);
-  std::int64_t elements = 1;
-  for (const std::int64_t size : tensor.shape) elements *= size;
-  return static_cast<std::uint64_t>(elements / block.elements * block.bytes);
+  if (tensor.shape.empty() || tensor.shape.size() > kMaxDimensions) {
+    return fail(Code::invalid_argument,
+                fmt::format("has {} dimensions, must have 1 to {}", tensor.shape.size(), kMaxDimensions));
+  }
+  if (tensor.shape.back() % block.elements != 0) {
+    return fail(Code::invalid_argument, fmt::format("has rows that {} blocks of {} do not fill",
+                                                    to_string(tensor.type), block.elements));
+  }
+  const auto elements = elements_of(tensor.shape);
+  if (!elements || *elements / block.elements > kMaxBytes / block.bytes) {
+    return fail(Code::invalid_argument, "is too large");
+  }
+  return static_cast<std::uint64_t>(*elements / block.elements * block.bytes);
+}
+
+Status check_name(const std::string& name, std::size_t limit, std::set<std::string_view>& used,
+                  std::string_view what) {
+  if (!name.empty() && name.size() <= limit && used.insert(name).second) return {};
+  return fail(Code::invalid_argument,
+              fmt::format("{} '{}' is empty, longer than {} bytes or used twice", what, name, limit));
+}
+
+/// Every name and key once, and fit for a reader.
+Status check_names(const std::vector<GgufWriter::KeyValue>& metadata,
+                   const std::vector<GgufWriter::Declaration>& tensors) {
+  std::set<std::string_view> keys;
+  std::set<std::string_view> names;
+  for (const auto& entry : metadata) OUTCROP_CHECK_OK(check_name(entry.key, kMaxKey, keys, "key"));
+  for (const auto& tensor : tensors) OUTCROP_CHECK_OK(check_name(tensor.name, kMaxName, names, "tensor name"));
+  return {};
 }
 
 Status pad_to(AtomicFile& file, std::uint64_t offset) {
@@ -74,6 +111,7 @@ Status pad_to(AtomicFile& file, std::uint64_t offset) {
 
 Result<GgufWriter> GgufWriter::create(const Path& path, std::vector<KeyValue> metadata,
                                       std::vector<Declaration> tensors) {
+  if (auto named = check_names(metadata, tensors); !named) return forward_error(named, path.string());
   HeaderBuilder header;
   header.bytes() = "GGUF";
   header.number(std::uint32_t{3});
@@ -87,20 +125,21 @@ Result<GgufWriter> GgufWriter::create(const Path& path, std::vector<KeyValue> me
   std::vector<std::uint64_t> sizes;
   std::uint64_t at = 0;
   for (const Declaration& tensor : tensors) {
-    if (tensor.shape.empty() || tensor.shape.back() % block_of(tensor.type).elements != 0) {
+    auto size = bytes_of(tensor);
+    if (size && at > static_cast<std::uint64_t>(kMaxBytes)) size = fail(Code::invalid_argument, "is too large");
+    if (!size) {
       return fail(Code::invalid_argument,
-                  fmt::format("{}: tensor '{}' has rows that {} blocks of {} do not fill", path.string(),
-                              tensor.name, to_string(tensor.type), block_of(tensor.type).elements));
+                  fmt::format("{}: tensor '{}' {}", path.string(), tensor.name, size.error().message));
     }
     header.text(tensor.name);
     header.number(static_cast<std::uint32_t>(tensor.shape.size()));
-    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) {
-      header.number(static_cast<std::uint64_t>(*size));
+    for (auto length = tensor.shape.rbegin(); length != tensor.shape.rend(); ++length) {
+      header.number(static_cast<std::uint64_t>(*length));
     }
     header.number(static_cast<std::uint32_t>(tensor.type));
     header.number(at);
     offsets.push_back(at);
-    sizes.push_back(bytes_of(tensor));
+    sizes.push_back(*size);
     at = aligned(at + sizes.back());
   }
   const std::uint64_t data = aligned(header.bytes().size());

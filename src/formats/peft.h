@@ -14,7 +14,7 @@
 namespace outcrop::formats {
 
 /// The part of adapter_config.json that we honour. Anything else that would change the numbers
-/// (DoRA, bias, modules_to_save, layer replication, fan_in_fan_out, …) is refused by name on reading.
+/// (DoRA, bias, modules_to_save, layer replication, fan_in_fan_out, PiSSA, …) is refused by name on reading.
 struct PeftConfig {
   std::string base_model;  ///< base_model_name_or_path
   std::int64_t rank = 8;
@@ -28,8 +28,12 @@ struct PeftConfig {
 
   /// alpha / r, or alpha / sqrt(r) with rsLoRA.
   double scaling() const noexcept;
+  friend bool operator==(const PeftConfig&, const PeftConfig&) = default;
 };
 
+/// PEFT's defaults for members that are absent or null. unsupported: a setting that would change the numbers
+/// (see above). corrupt_data: not JSON, or a member that breaks its rule; the error names `where`, the member,
+/// the rule and the value.
 Result<PeftConfig> parse_peft_config(std::string_view json_text, std::string_view where);
 std::string render_peft_config(const PeftConfig& config);
 

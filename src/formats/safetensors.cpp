@@ -26,14 +26,16 @@ std::string known_dtypes() {
   return "F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL";
 }
 
+/// The PROTO opcode with a protocol that has one: 2 to 5.
+bool is_pickle_start(std::string_view start) {
+  return start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
+}
+
 /// What a wrong file often is, or nothing. A header's length may begin with any of these bytes, so a file that
 /// opens its JSON where safetensors does is never guessed at.
 std::string_view guess(std::string_view start) {
   if (start.size() > kLengthBytes && start[kLengthBytes] == '{') return {};
-  if (start.starts_with("PK\x03\x04")) return "a pickle (PyTorch) file";
-  // A bare pickle names its protocol, 2 to 5, in its second byte.
-  if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5)
-    return "a pickle (PyTorch) file";
+  if (start.starts_with("PK\x03\x04") || is_pickle_start(start)) return "a pickle (PyTorch) file";
   if (start.starts_with("version https://git-lfs")) return "a Git LFS pointer, not the file itself";
   if (start.starts_with("GGUF")) return "a GGUF file";
   if (start.starts_with("<")) return "a web page";
