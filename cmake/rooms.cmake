@@ -5,6 +5,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
 # oneDNN by its header and library: Debian's package configuration asks for OpenCL, which only its GPU side needs.
 find_path(OUTCROP_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
 find_library(OUTCROP_DNNL NAMES dnnl REQUIRED)
@@ -20,6 +21,7 @@ set(OUTCROP_LIBS_json PRIVATE nlohmann_json::nlohmann_json)
 set(OUTCROP_LIBS_crypto PRIVATE OpenSSL::Crypto)
 set(OUTCROP_LIBS_kernels PRIVATE outcrop_dnnl)
 set(OUTCROP_LIBS_tokenizer PRIVATE outcrop_bridge)
+set(OUTCROP_LIBS_store PRIVATE SQLite::SQLite3)
 set(OUTCROP_LIBS_cli PRIVATE CLI11::CLI11)
 
 # The instruction-set level is part of a kernel file's name; see src/kernels/isa.h.
