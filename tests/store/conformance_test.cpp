@@ -1,6 +1,7 @@
 #include "conformance.h"
 
 #include "crypto/random_bytes.h"
+#include "object_conformance.h"
 
 #include <filesystem>
 #include <system_error>
@@ -32,8 +33,10 @@ DatabaseFactory sqlite_factory() {
           }};
 }
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, DatabaseConformance, testing::Values(sqlite_factory()),
-                         [](const auto& factory) { return factory.param.name; });
+constexpr auto kName = [](const auto& factory) { return factory.param.name; };
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, DatabaseConformance, testing::Values(sqlite_factory()), kName);
+INSTANTIATE_TEST_SUITE_P(Sqlite, ObjectConformance, testing::Values(sqlite_factory()), kName);
 
 }  // namespace
 }  // namespace outcrop::store::test
