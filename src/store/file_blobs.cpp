@@ -108,6 +108,7 @@ class FileBlobs final : public BlobStore {
 
   Result<std::unique_ptr<BlobWriter>> create() override {
     std::string id = new_id();
+    OUTCROP_CHECK_OK(make_part(path_of(folder_, id).parent_path()));
     OUTCROP_TRY(AtomicFile file, AtomicFile::create(path_of(folder_, id), 0600));
     return std::unique_ptr<BlobWriter>(std::make_unique<FileWriter>(std::move(id), std::move(file)));
   }
@@ -131,6 +132,12 @@ class FileBlobs final : public BlobStore {
   Result<std::size_t> clear_orphans(const IsReferenced& is_referenced) override;
 
  private:
+  /// The folder of the ids with these two digits; a new one is made durable before it holds anything.
+  Status make_part(const Path& part) const {
+    if (::mkdir(part.c_str(), 0700) == 0) return sync_directory(folder_);
+    if (errno == EEXIST) return {};
+    return fail_errno(part, "make directory");
+  }
   Result<std::size_t> clear_folder(const Path& folder, const IsReferenced& is_referenced) const;
   Path folder_;
   Descriptor lock_;  ///< holds the shared lock
@@ -149,7 +156,8 @@ Result<std::size_t> FileBlobs::clear_folder(const Path& folder, const IsReferenc
     if (::unlink(entry->path().c_str()) != 0) return fail_errno(entry->path(), "remove");
     ++removed;
   }
-  if (error) return fail(Code::io, fmt::format("{}: cannot list: {}", folder.string(), error.message()));
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(Code::io, fmt::format("{}: cannot list: {}", folder.string(), error.message()));
   return removed;
 }
 
@@ -176,11 +184,6 @@ Result<std::size_t> FileBlobs::clear_orphans(const IsReferenced& is_referenced) 
 Result<std::unique_ptr<BlobStore>> open_file_blobs(const Path& folder) {
   OUTCROP_CHECK_OK(make_directories(folder));
   if (::chmod(folder.c_str(), 0700) != 0) return fail_errno(folder, "set the mode of");
-  for (int i = 0; i < kFolders; ++i) {
-    const Path part = folder / fmt::format("{:02x}", i);
-    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(part, "make directory");
-  }
-  OUTCROP_CHECK_OK(sync_directory(folder));
   Descriptor lock(::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.get() < 0) return fail_errno(folder / ".lock", "open");
   if (::flock(lock.get(), LOCK_SH) != 0) return fail_errno(folder / ".lock", "lock");

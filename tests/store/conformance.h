@@ -21,6 +21,9 @@ struct DatabaseFactory {
   std::function<Result<std::unique_ptr<Database>>(const Path& folder, Clock clock)> make;
 };
 
+/// The implementations under test.
+DatabaseFactory sqlite_factory();
+
 inline void PrintTo(const DatabaseFactory& factory, std::ostream* out) {
   *out << factory.name;
 }

@@ -25,13 +25,13 @@ void DatabaseConformance::SetUp() {
   ASSERT_TRUE(database_->accounts().create_account(kOtherAccount, "second"));
 }
 
-namespace {
-
 DatabaseFactory sqlite_factory() {
   return {"Sqlite", [](const Path& folder, Clock clock) {
             return open_sqlite(folder / "outcrop.db", {.clock = std::move(clock)});
           }};
 }
+
+namespace {
 
 constexpr auto kName = [](const auto& factory) { return factory.param.name; };
 
