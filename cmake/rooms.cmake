@@ -6,6 +6,10 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(CURL REQUIRED)
+find_path(OUTCROP_NGHTTP2_INCLUDE nghttp2/nghttp2.h REQUIRED)
+find_library(OUTCROP_NGHTTP2 NAMES nghttp2 REQUIRED)
 # oneDNN by its header and library: Debian's package configuration asks for OpenCL, which only its GPU side needs.
 find_path(OUTCROP_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
 find_library(OUTCROP_DNNL NAMES dnnl REQUIRED)
@@ -22,6 +26,7 @@ set(OUTCROP_LIBS_crypto PRIVATE OpenSSL::Crypto)
 set(OUTCROP_LIBS_kernels PRIVATE outcrop_dnnl)
 set(OUTCROP_LIBS_tokenizer PRIVATE outcrop_bridge)
 set(OUTCROP_LIBS_store PRIVATE SQLite::SQLite3)
+set(OUTCROP_LIBS_http PRIVATE Boost::headers OpenSSL::SSL OpenSSL::Crypto CURL::libcurl ${OUTCROP_NGHTTP2})
 set(OUTCROP_LIBS_cli PRIVATE CLI11::CLI11)
 
 # The instruction-set level is part of a kernel file's name; see src/kernels/isa.h.

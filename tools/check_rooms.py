@@ -12,7 +12,7 @@ import re
 import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
-HEAVY = ("spdlog/", "nlohmann/json.hpp", "gtest/", "regex", "fmt/", "iostream", "dnnl.hpp", "CLI/")
+HEAVY = ("spdlog/", "nlohmann/json.hpp", "gtest/", "regex", "fmt/", "iostream", "dnnl.hpp", "CLI/", "nghttp2/", "curl/")
 MAX_LINES = 1000
 
 
