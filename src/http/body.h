@@ -21,9 +21,9 @@ class BodyReader {
  public:
   virtual ~BodyReader() = default;
 
-  /// Some bytes, as soon as there are any; 0 at the end. Blocks. cancelled when the client has gone or was too slow,
-  /// invalid_argument when it sent a malformed body, quota_exceeded beyond the limit (before the first byte where
-  /// Content-Length says so; the handler chooses the status: 413 or 400).
+  /// Some bytes, as soon as there are any; 0 at the end. Blocks. cancelled when the client has gone or was too
+  /// slow, invalid_argument when it sent a malformed body, quota_exceeded beyond the limit (before the first
+  /// byte where Content-Length says so; the handler chooses the status: 413 or 400).
   virtual Result<std::size_t> read(std::span<char> out) = 0;
 
   /// Content-Length, where the client sent one.

@@ -20,7 +20,8 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 
 /// A token: what a field name or a method may consist of.
 bool is_token(std::string_view text) noexcept;
-/// A field value that can be sent: no control characters but the tab, so no line breaks, and no space around it.
+/// A field value that can be sent: no control characters but the tab, so no line breaks, and no space around
+/// it.
 bool is_field_value(std::string_view text) noexcept;
 
 /// Not thread-safe. A handful of fields: every look-up is a walk.

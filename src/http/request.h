@@ -30,8 +30,8 @@ struct Request {
   std::string id;              ///< unique; from ServerOptions::make_request_id
   std::string remote_address;  ///< "127.0.0.1", without the port
   bool encrypted = false;      ///< whether it came by TLS
-  /// Triggered when the client has gone or the server gives up waiting in shutdown. A client that only shuts its
-  /// sending side counts as gone too, but what the handler then writes is still sent to it.
+  /// Triggered when the client has gone or the server gives up waiting in shutdown. A client that only shuts
+  /// its sending side counts as gone too, but what the handler then writes is still sent to it.
   std::stop_token stop;
   /// What the router found for the {names} of the pattern, decoded, in order.
   std::vector<std::pair<std::string, std::string>> path_parameters;

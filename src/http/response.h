@@ -39,7 +39,8 @@ class ResponseStream {
   /// Blocks while the bounded buffer towards the client is full. cancelled when the client has gone;
   /// invalid_argument beyond a stated length.
   Status write(std::string_view bytes) { return sink_->write(bytes); }
-  /// Ends the body. A stream that the handler leaves without finish() is cut off in a way that the client notices.
+  /// Ends the body. A stream that the handler leaves without finish() is cut off in a way that the client
+  /// notices.
   Status finish(Headers trailers = {});
   /// Whether the client has gone.
   bool closed() const { return sink_->closed(); }
@@ -55,9 +56,9 @@ struct FileRange {
   std::optional<std::uint64_t> length = std::nullopt;  ///< to the end when absent
 };
 
-/// Given to each handler for its one answer. Not thread-safe. Connection, Transfer-Encoding and the like are the
-/// connection's business: headers of these names are dropped. Date is always sent, Content-Length where it is known.
-/// To HEAD the same calls send no body.
+/// Given to each handler for its one answer. Not thread-safe. Connection, Transfer-Encoding and the like are
+/// the connection's business: headers of these names are dropped. Date is always sent, Content-Length where it
+/// is known. To HEAD the same calls send no body.
 class ResponseWriter {
  public:
   explicit ResponseWriter(ResponseSink& sink) : sink_(&sink) {}
@@ -65,15 +66,16 @@ class ResponseWriter {
   /// What goes with the answer; set before it starts.
   Headers& headers() noexcept { return headers_; }
 
-  /// A whole answer. Does not wait for the client. conflict when an answer has started; invalid_argument for a status
-  /// outside 200..599 or a header that cannot be sent.
+  /// A whole answer. Does not wait for the client. conflict when an answer has started; invalid_argument for a
+  /// status outside 200..599 or a header that cannot be sent.
   Status send(int status, std::string body);
   /// The same with a Content-Type.
   Status send(int status, std::string_view content_type, std::string body);
   /// Streams a part of a file in pieces. not_found, io and invalid_argument (a range outside the file) before
   /// anything is sent; cancelled when the client goes.
   Status send_file(int status, const FileRange& range);
-  /// Begins an answer that is written in pieces; with `length`, exactly so many bytes. The head is sent at once.
+  /// Begins an answer that is written in pieces; with `length`, exactly so many bytes. The head is sent at
+  /// once.
   Result<ResponseStream> stream(int status, std::optional<std::uint64_t> length = std::nullopt);
 
   bool started() const noexcept { return started_; }
@@ -87,8 +89,8 @@ class ResponseWriter {
   bool started_ = false;
 };
 
-/// Answers one request in plain blocking code, on a worker thread, never on an I/O thread. One that returns without
-/// an answer has a 500 sent for it.
+/// Answers one request in plain blocking code, on a worker thread, never on an I/O thread. One that returns
+/// without an answer has a 500 sent for it.
 using Handler = std::function<void(Request&, ResponseWriter&)>;
 
 /// Keeps an answer in memory: to call a handler without a connection.

@@ -1,6 +1,6 @@
 #pragma once
-// The front door: one port for HTTP/1.1 and HTTP/2, with or without TLS. A connection is told apart by its first
-// bytes (HTTP/2 with prior knowledge) or, under TLS, by ALPN.
+// The front door: one port for HTTP/1.1 and HTTP/2, with or without TLS. A connection is told apart by its
+// first bytes (HTTP/2 with prior knowledge) or, under TLS, by ALPN.
 //
 //   auto server = Server::start({.port = 8484}, router.handler());
 
@@ -19,8 +19,8 @@
 
 namespace outcrop::http {
 
-/// PEM files. They are looked at again when a connection comes, at most once a second, and read when they changed; a
-/// pair that does not fit together is logged, and the one before it stays.
+/// PEM files. They are looked at again when a connection comes, at most once a second, and read when they
+/// changed; a pair that does not fit together is logged, and the one before it stays.
 struct TlsOptions {
   Path certificate;  ///< the chain, the server's own first
   Path key;
@@ -29,12 +29,12 @@ struct TlsOptions {
 struct Limits {
   std::size_t head_bytes = std::size_t{16} << 10;  ///< request line and headers; trailers likewise
   std::size_t headers = 100;
-  std::size_t connections = 1024;            ///< more are closed at once
-  std::size_t connections_per_address = 0;   ///< 0: no limit
-  std::uint32_t streams = 100;               ///< open at a time in one HTTP/2 connection
-  std::uint64_t reset_burst = 200;           ///< streams that a client may reset at once …
-  std::uint64_t resets_per_second = 33;      ///< … and in the long run, before its connection is closed
-  std::uint64_t control_burst = 1000;        ///< the same for frames that carry nothing (PING, SETTINGS, empty DATA)
+  std::size_t connections = 1024;           ///< more are closed at once
+  std::size_t connections_per_address = 0;  ///< 0: no limit
+  std::uint32_t streams = 100;              ///< open at a time in one HTTP/2 connection
+  std::uint64_t reset_burst = 200;          ///< streams that a client may reset at once …
+  std::uint64_t resets_per_second = 33;     ///< … and in the long run, before its connection is closed
+  std::uint64_t control_burst = 1000;  ///< the same for frames that carry nothing (PING, SETTINGS, empty DATA)
   std::uint64_t controls_per_second = 100;
   std::size_t buffer_bytes = std::size_t{64} << 10;  ///< of a request's body and of an answer, each
 };
@@ -54,7 +54,7 @@ struct RequestSummary {
   const std::string& method;
   const std::string& target;
   Version version;
-  int status;  ///< 0 when the client had gone before an answer began
+  int status;                         ///< 0 when the client had gone before an answer began
   std::chrono::nanoseconds duration;  ///< until the handler returned
 };
 
@@ -63,7 +63,7 @@ struct ServerOptions {
   std::uint16_t port = 8484;          ///< 0: any free one
   std::optional<TlsOptions> tls{};
   std::size_t io_threads = 1;
-  std::size_t workers = 64;         ///< handlers that run at a time
+  std::size_t workers = 64;            ///< handlers that run at a time
   std::size_t waiting_requests = 256;  ///< beyond these, 503
   Limits limits{};
   Timeouts timeouts{};
@@ -78,8 +78,8 @@ struct ServerOptions {
 /// Thread-safe.
 class Server {
  public:
-  /// Listens when it returns. invalid_argument for an address or option that cannot be; io when the port is taken;
-  /// errors of the certificate.
+  /// Listens when it returns. invalid_argument for an address or option that cannot be; io when the port is
+  /// taken; errors of the certificate.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
 
   /// shutdown() with no time to wait.
@@ -87,8 +87,9 @@ class Server {
 
   std::uint16_t port() const noexcept;
 
-  /// Takes no new connections or requests, lets running ones end (Connection: close, GOAWAY) for at most `patience`,
-  /// then closes what is left and triggers its handlers' stop tokens. Returns when every handler has returned.
+  /// Takes no new connections or requests, lets running ones end (Connection: close, GOAWAY) for at most
+  /// `patience`, then closes what is left and triggers its handlers' stop tokens. Returns when every handler
+  /// has returned.
   void shutdown(std::chrono::milliseconds patience);
 
  private:

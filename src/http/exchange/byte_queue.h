@@ -31,7 +31,8 @@ class ByteQueue {
     bytes_ = std::move(bytes);
   }
 
-  /// Room for `count` bytes behind the last; commit() makes them part of the queue. In between, consume() is allowed.
+  /// Room for `count` bytes behind the last; commit() makes them part of the queue. In between, consume() is
+  /// allowed.
   std::span<char> prepare(std::size_t count) {
     if (begin_ > 0 && bytes_.size() - end_ < count) {
       bytes_.erase(0, begin_);

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <ctime>
 #include <exception>
-#include <sys/random.h>
 
 #include <fmt/format.h>
+#include <sys/random.h>
 
 namespace outcrop::http {
 namespace {
@@ -52,8 +52,8 @@ std::string_view http_date() {
   std::tm utc{};
   gmtime_r(&now, &utc);
   text = fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[static_cast<std::size_t>(utc.tm_wday)],
-                     utc.tm_mday, kMonths[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
-                     utc.tm_min, utc.tm_sec);
+                     utc.tm_mday, kMonths[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec);
   formatted = now;
   return text;
 }
@@ -119,8 +119,10 @@ void Core::run(Exchange& exchange, Request& request) const {
     log::error("a handler threw", {{"method", request.method}, {"what", error.what()}});
   }
   if (!exchange.handler_returned()) {
-    recorder.status = 500;
-    send_error(exchange, 500, "the server could not answer this request");
+    recorder.status = exchange.status_of_silence();
+    send_error(exchange, recorder.status,
+               recorder.status == 500 ? "the server could not answer this request"
+                                      : "the request's body was not whole");
   }
   if (options.on_request) {
     options.on_request({request.id, request.method, request.target, request.version, recorder.status,

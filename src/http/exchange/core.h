@@ -20,6 +20,9 @@ class Core {
   /// Has a worker run the handler; answers 503 itself when all are busy and the line is full.
   void submit(std::shared_ptr<Exchange> exchange, Request request);
 
+  /// Waits until every handler has returned; takes no more.
+  void join_workers() { workers_.join(); }
+
   std::string make_request_id() const;
 
   /// What every answer carries: Date, the request's id; and drops what is the connection's business.

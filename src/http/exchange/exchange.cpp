@@ -141,9 +141,16 @@ void Exchange::end_body(Headers trailers) {
   changed_.notify_all();
 }
 
-void Exchange::fail_body(Error error) {
+int Exchange::status_of_silence() const {
   const std::lock_guard lock(mu_);
-  if (!body_ended_ && !body_error_) body_error_ = std::move(error);
+  return body_status_;
+}
+
+void Exchange::fail_body(Error error, int status) {
+  const std::lock_guard lock(mu_);
+  if (body_ended_ || body_error_) return;
+  body_error_ = std::move(error);
+  body_status_ = status;
   changed_.notify_all();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // One request and its answer, between the connection (on its I/O thread) and the handler (on a worker thread).
-// Two bounded buffers, one in each direction: the worker blocks on them, the connection never does. What the worker
-// changes is announced to the connection by the wake function.
+// Two bounded buffers, one in each direction: the worker blocks on them, the connection never does. What the
+// worker changes is announced to the connection by the wake function.
 
 #include "base/result.h"
 #include "http/body.h"
@@ -55,6 +55,8 @@ class Exchange final : public ResponseSink {
   const Headers& request_trailers() const noexcept { return request_trailers_; }
   /// The handler is done. An answer that it began and did not finish is cut off; whether it began one.
   bool handler_returned();
+  /// The status for a request that the handler left without an answer: 500, or why the body failed.
+  int status_of_silence() const;
 
   // --- the connection's side ---
   /// Called first when woken: later changes wake again.
@@ -62,7 +64,9 @@ class Exchange final : public ResponseSink {
   void push_body(std::string_view bytes);  ///< beyond the buffer's size too: stop when body_full()
   bool body_full() const;
   void end_body(Headers trailers);
-  void fail_body(Error error);
+  /// `status` is what the server answers itself when the handler does not answer. No effect on a body that has
+  /// ended.
+  void fail_body(Error error, int status);
   /// Bytes that the handler has read since the last call.
   std::size_t take_body_read();
   /// Whether to send 100 now; true once.
@@ -95,6 +99,7 @@ class Exchange final : public ResponseSink {
   ByteQueue body_;
   bool body_ended_ = false;
   std::optional<Error> body_error_;
+  int body_status_ = 500;      // to answer with when the body failed
   std::size_t body_read_ = 0;  // since take_body_read()
   bool body_wanted_ = false;
   bool continue_taken_ = false;

@@ -2,18 +2,20 @@
 
 namespace outcrop::http {
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::join() {
+  std::vector<std::jthread> threads;
   {
     const std::lock_guard lock(mu_);
     ending_ = true;
+    threads.swap(threads_);
   }
   changed_.notify_all();
-  threads_.clear();
 }
 
 bool WorkerPool::try_submit(std::function<void()> task) {
   {
     const std::lock_guard lock(mu_);
+    if (ending_) return false;
     const bool needs_thread = idle_ <= waiting_.size();
     if (needs_thread && threads_.size() < max_threads_) {
       threads_.emplace_back([this] { work(); });

@@ -16,8 +16,10 @@ class WorkerPool {
  public:
   WorkerPool(std::size_t max_threads, std::size_t max_waiting)
       : max_threads_(max_threads), max_waiting_(max_waiting) {}
-  /// Runs what waits, then returns: the owner makes sure that tasks end.
-  ~WorkerPool();
+  ~WorkerPool() { join(); }
+
+  /// Runs what waits and takes nothing new. Idempotent; the owner makes sure that tasks end.
+  void join();
 
   /// false when every thread is busy and the line is full.
   bool try_submit(std::function<void()> task);

@@ -1,5 +1,6 @@
 #pragma once
-// The parts of Asio that this room uses, under one name. Only for .cpp files and private headers that need coroutines.
+// The parts of Asio that this room uses, under one name. Only for .cpp files and private headers that need
+// coroutines.
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -21,8 +22,8 @@ using Clock = std::chrono::steady_clock;
 /// Completion as a tuple that begins with the error code: nothing in this room throws for an I/O error.
 inline constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
-/// Something that one coroutine waits for and others of the same I/O thread announce. A waiter looks at its condition
-/// again after each announcement.
+/// Something that one coroutine waits for and others of the same I/O thread announce. A waiter looks at its
+/// condition again after each announcement.
 class Event {
  public:
   explicit Event(asio::io_context& context) : timer_(context, Clock::time_point::max()) {}

@@ -19,9 +19,9 @@ constexpr std::string_view kProtocols = "\x02h2\x08http/1.1";
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
                     unsigned offered_size, void*) {
   unsigned char* chosen = nullptr;
-  const int found = ::SSL_select_next_proto(
-      &chosen, out_size, reinterpret_cast<const unsigned char*>(kProtocols.data()),
-      static_cast<unsigned>(kProtocols.size()), offered, offered_size);
+  const int found =
+      ::SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kProtocols.data()),
+                              static_cast<unsigned>(kProtocols.size()), offered, offered_size);
   *out = chosen;
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -41,8 +41,8 @@ Result<std::shared_ptr<asio::ssl::context>> make_context(const TlsOptions& optio
   }
   if (made->use_private_key_file(options.key.string(), context::pem, error); error) return refuse(options.key);
   if (::SSL_CTX_check_private_key(made->native_handle()) != 1) {
-    return fail(Code::invalid_argument, fmt::format("{}: does not belong to the certificate {}", options.key.string(),
-                                                    options.certificate.string()));
+    return fail(Code::invalid_argument, fmt::format("{}: does not belong to the certificate {}",
+                                                    options.key.string(), options.certificate.string()));
   }
   ::SSL_CTX_set_alpn_select_cb(made->native_handle(), choose_protocol, nullptr);
   return made;
@@ -59,7 +59,8 @@ bool TlsContext::Stamp::differs(const Stamp& other) const noexcept {
   return file_differs(certificate, other.certificate) || file_differs(key, other.key);
 }
 
-// stat follows links, and a file that is away for a moment gives zeros: it differs, loading fails, the old one stays.
+// stat follows links, and a file that is away for a moment gives zeros: it differs, loading fails, the old one
+// stays.
 TlsContext::Stamp TlsContext::read_stamp() const {
   Stamp stamp;
   if (::stat(options_.certificate.c_str(), &stamp.certificate) != 0) stamp.certificate = {};

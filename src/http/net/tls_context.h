@@ -6,6 +6,7 @@
 #include "http/server.h"
 
 #include <memory>
+
 #include <sys/stat.h>
 
 namespace boost::asio::ssl {

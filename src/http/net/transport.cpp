@@ -1,13 +1,13 @@
 #include "http/net/transport.h"
 
-#include <sys/socket.h>
-
 #include <boost/asio/ssl.hpp>
+#include <sys/socket.h>
 
 namespace outcrop::http {
 namespace {
 
-/// One write(2) or TLS record after the other, so that progress can be seen. What is left of `buffers` is in front.
+/// One write(2) or TLS record after the other, so that progress can be seen. What is left of `buffers` is in
+/// front.
 template <class Stream>
 Task<bool> write_all(Stream& stream, WriteBuffers buffers, std::uint64_t& written) {
   std::size_t first = 0;

@@ -163,7 +163,8 @@ std::size_t Http1Parser::parse_head(std::string_view input, std::optional<Refusa
   const std::size_t end = input.find("\r\n\r\n", std::max(skipped, impl_->searched));
   const std::size_t size = (end == std::string_view::npos ? input.size() : end + 4) - skipped;
   if (size > impl_->limits.head_bytes) {
-    refusal = Refusal{431, fmt::format("the request's headers have more than {} bytes", impl_->limits.head_bytes)};
+    refusal =
+        Refusal{431, fmt::format("the request's headers have more than {} bytes", impl_->limits.head_bytes)};
     return 0;
   }
   if (end == std::string_view::npos) {

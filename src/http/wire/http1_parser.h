@@ -1,6 +1,7 @@
 #pragma once
-// HTTP/1.1 requests from bytes (RFC 9112), stricter than the grammar's leniences: what two parsers could read in two
-// ways is refused. Beast parses; the rules that it does not hold are added here. No input or output of its own.
+// HTTP/1.1 requests from bytes (RFC 9112), stricter than the grammar's leniences: what two parsers could read
+// in two ways is refused. Beast parses; the rules that it does not hold are added here. No input or output of
+// its own.
 
 #include "http/headers.h"
 #include "http/request.h"
@@ -43,8 +44,8 @@ class Http1Parser {
   explicit Http1Parser(const Http1Limits& limits);
   ~Http1Parser();
 
-  /// Bytes of `input` that make up the whole head, 0 when more are needed, or why it is refused. Empty lines in front
-  /// are skipped (RFC 9112, section 2.2). `input` is everything that has come since the last request.
+  /// Bytes of `input` that make up the whole head, 0 when more are needed, or why it is refused. Empty lines in
+  /// front are skipped (RFC 9112, section 2.2). `input` is everything that has come since the last request.
   std::size_t parse_head(std::string_view input, std::optional<Refusal>& refusal);
   Http1Head& head() noexcept;
 
