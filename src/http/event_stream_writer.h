@@ -11,9 +11,9 @@
 namespace outcrop::http {
 
 struct ServerSentEvent {
-  std::string_view data;                                           ///< any lines; each gets its own field
-  std::string_view event = {};                                     ///< its type, one line; absent: "message"
-  std::string_view id = {};                                        ///< one line; absent: none
+  std::string_view data;                                          ///< any lines; each gets its own field
+  std::string_view event = {};                                    ///< its type, one line; absent: "message"
+  std::string_view id = {};                                       ///< one line; absent: none
   std::optional<std::chrono::milliseconds> retry = std::nullopt;  ///< before the client connects again
 };
 

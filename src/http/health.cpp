@@ -9,12 +9,14 @@ namespace outcrop::http {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
+constexpr std::array<std::string_view, 7> kMethods = {"GET",    "HEAD",  "POST",   "PUT",
+                                                      "DELETE", "PATCH", "OPTIONS"};
 
 constexpr std::string_view kRequests = "outcrop_http_requests_total";
 constexpr std::string_view kRequestsHelp = "Requests that a handler has answered.";
 constexpr std::string_view kDuration = "outcrop_http_request_duration_seconds";
-constexpr std::string_view kDurationHelp = "Time from a request's start on a worker until its handler returned.";
+constexpr std::string_view kDurationHelp =
+    "Time from a request's start on a worker until its handler returned.";
 
 void send_text(ResponseWriter& response, int status, std::string_view type, std::string text) {
   response.headers().set("Cache-Control", "no-store");
@@ -44,8 +46,9 @@ Handler metrics_handler(const MetricsRegistry& registry) {
 
 Result<std::function<void(const RequestSummary&)>> request_metrics(MetricsRegistry& registry) {
   // Names and help are right if they are right once.
-  OUTCROP_TRY(Histogram * const first, registry.histogram(kDuration, kDurationHelp, latency_bounds(),
-                                                          {{"version", std::string(to_string(Version::http_1_1))}}));
+  OUTCROP_TRY(Histogram* const first,
+              registry.histogram(kDuration, kDurationHelp, latency_bounds(),
+                                 {{"version", std::string(to_string(Version::http_1_1))}}));
   (void)first;
   return std::function<void(const RequestSummary&)>([&registry](const RequestSummary& summary) {
     const bool common = std::ranges::find(kMethods, summary.method) != kMethods.end();
@@ -55,7 +58,8 @@ Result<std::function<void(const RequestSummary&)>> request_metrics(MetricsRegist
                                             {"status", std::to_string(summary.status)},
                                             {"version", version}});
     if (requests) (*requests)->add();
-    const auto duration = registry.histogram(kDuration, kDurationHelp, latency_bounds(), {{"version", version}});
+    const auto duration =
+        registry.histogram(kDuration, kDurationHelp, latency_bounds(), {{"version", version}});
     if (duration) (*duration)->observe(std::chrono::duration<double>(summary.duration).count());
   });
 }

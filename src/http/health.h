@@ -20,8 +20,8 @@ Handler ready_handler(std::function<std::string()> why_not);
 Handler metrics_handler(const MetricsRegistry& registry);
 
 /// For ServerOptions::on_request: outcrop_http_requests_total{method,status,version} and
-/// outcrop_http_request_duration_seconds{version}. Methods beyond the common ones count as "other", so that a client
-/// cannot make series. The registry must outlive it.
+/// outcrop_http_request_duration_seconds{version}. Methods beyond the common ones count as "other", so that a
+/// client cannot make series. The registry must outlive it.
 Result<std::function<void(const RequestSummary&)>> request_metrics(MetricsRegistry& registry);
 
 }  // namespace outcrop::http

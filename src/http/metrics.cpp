@@ -28,9 +28,8 @@ bool is_letter(char c) noexcept {
 
 bool is_name(std::string_view text, bool colons) noexcept {
   if (text.empty() || (text.front() >= '0' && text.front() <= '9')) return false;
-  return std::ranges::all_of(text, [colons](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9') || (colons && c == ':');
-  });
+  return std::ranges::all_of(
+      text, [colons](char c) { return is_letter(c) || (c >= '0' && c <= '9') || (colons && c == ':'); });
 }
 
 /// Backslash and line feed are escaped everywhere, quotes in label values only.
@@ -65,8 +64,8 @@ Result<std::string> format_labels(std::string_view metric, std::string_view kind
     const bool reserved = name.starts_with("__") || (kind == "histogram" && name == "le");
     const bool twice = i > 0 && labels[i - 1].first == name;
     if (!is_name(name, /*colons=*/false) || reserved || twice || valid_utf8_prefix(value) != value.size()) {
-      return fail(Code::invalid_argument, fmt::format("metric {}: label '{}' is malformed, reserved or named twice",
-                                                      metric, name));
+      return fail(Code::invalid_argument,
+                  fmt::format("metric {}: label '{}' is malformed, reserved or named twice", metric, name));
     }
     out += fmt::format("{}{}=\"{}\"", i > 0 ? "," : "", name, escape(value, /*quotes=*/true));
   }
@@ -79,7 +78,8 @@ void append_sample(std::string& out, std::string_view name, std::string_view lab
   out += fmt::format(" {}\n", value);
 }
 
-void append_histogram(std::string& out, std::string_view name, std::string_view labels, const Histogram& histogram) {
+void append_histogram(std::string& out, std::string_view name, std::string_view labels,
+                      const Histogram& histogram) {
   const Histogram::Snapshot snapshot = histogram.snapshot();
   const std::string_view comma = labels.empty() ? "" : ",";
   for (std::size_t i = 0; i < snapshot.cumulative.size(); ++i) {
@@ -147,18 +147,19 @@ struct MetricsRegistry::Impl {
   std::map<std::string, Family, std::less<>> families;  // guarded by mu
 
   template <class T, class Make>
-  Result<T*> get(std::string_view name, std::string_view kind, std::string_view help, const std::vector<double>& bounds,
-                 const Labels& labels, Make&& make) {
+  Result<T*> get(std::string_view name, std::string_view kind, std::string_view help,
+                 const std::vector<double>& bounds, const Labels& labels, Make&& make) {
     if (!is_name(name, /*colons=*/true)) {
       return fail(Code::invalid_argument, fmt::format("'{}' is no name of a metric", name));
     }
     OUTCROP_TRY(const std::string printed, format_labels(name, kind, labels));
     const std::lock_guard lock(mu);
     Family& family =
-        families.try_emplace(std::string(name), Family{std::string(kind), std::string(help), bounds, {}}).first->second;
+        families.try_emplace(std::string(name), Family{std::string(kind), std::string(help), bounds, {}})
+            .first->second;
     if (family.kind != kind || family.help != help || family.bounds != bounds) {
-      return fail(Code::conflict, fmt::format("metric {} exists as a {} with another help text or other bounds", name,
-                                              family.kind));
+      return fail(Code::conflict, fmt::format("metric {} exists as a {} with another help text or other bounds",
+                                              name, family.kind));
     }
     const auto [found, added] = family.by_label.try_emplace(printed);
     if (added) found->second = std::unique_ptr<T>(make());
@@ -180,8 +181,8 @@ Result<Gauge*> MetricsRegistry::gauge(std::string_view name, std::string_view he
   return impl_->get<Gauge>(name, "gauge", help, {}, labels, [] { return std::make_unique<Gauge>(); });
 }
 
-Result<Histogram*> MetricsRegistry::histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
-                                              const Labels& labels) {
+Result<Histogram*> MetricsRegistry::histogram(std::string_view name, std::string_view help,
+                                              std::vector<double> bounds, const Labels& labels) {
   const bool rising = std::ranges::adjacent_find(bounds, std::greater_equal<>()) == bounds.end();
   if (bounds.empty() || !rising || !std::ranges::all_of(bounds, [](double b) { return std::isfinite(b); })) {
     return fail(Code::invalid_argument, fmt::format("histogram {}: bounds are finite and rise", name));
@@ -194,7 +195,8 @@ std::string MetricsRegistry::text() const {
   const std::lock_guard lock(impl_->mu);
   std::string out;
   for (const auto& [name, family] : impl_->families) {
-    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escape(family.help, /*quotes=*/false), name, family.kind);
+    out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escape(family.help, /*quotes=*/false), name,
+                       family.kind);
     for (const auto& [labels, metric] : family.by_label) {
       if (const auto* counter = std::get_if<std::unique_ptr<Counter>>(&metric)) {
         append_sample(out, name, labels, format_value((*counter)->value()));

@@ -1,6 +1,6 @@
 #pragma once
-// Counters, gauges and histograms, and their page in Prometheus' text format (version 0.0.4). Create each once and keep
-// the reference; changing one is a lock and an addition.
+// Counters, gauges and histograms, and their page in Prometheus' text format (version 0.0.4). Create each once
+// and keep the reference; changing one is a lock and an addition.
 
 #include "base/result.h"
 
@@ -65,9 +65,9 @@ class Histogram {
 std::vector<double> latency_bounds();
 
 /// Owns the metrics; references stay valid as long as it lives. Thread-safe.
-/// Names follow Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*, base units, counters end in _total. One name has one kind and one
-/// help text; asking again with the same labels gives the same metric. invalid_argument for a name or label that breaks
-/// the rules, conflict when the name has another kind, help or bounds.
+/// Names follow Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*, base units, counters end in _total. One name has one kind
+/// and one help text; asking again with the same labels gives the same metric. invalid_argument for a name or
+/// label that breaks the rules, conflict when the name has another kind, help or bounds.
 class MetricsRegistry {
  public:
   MetricsRegistry();

@@ -67,7 +67,8 @@ Router::Router(Router&&) noexcept = default;
 Router& Router::operator=(Router&&) noexcept = default;
 Router::~Router() = default;
 
-Status Router::add(std::string_view method, std::string_view pattern, Handler handler, const RouteOptions& options) {
+Status Router::add(std::string_view method, std::string_view pattern, Handler handler,
+                   const RouteOptions& options) {
   const auto malformed = [&](std::string_view why) {
     return fail(Code::invalid_argument, fmt::format("route {} {}: {}", method, pattern, why));
   };
@@ -87,14 +88,16 @@ Status Router::add(std::string_view method, std::string_view pattern, Handler ha
       route.names.emplace_back(name);
       next = takes_rest ? &node->rest : &node->parameter;
     } else {
-      if (segment.find_first_of("{}?#%") != std::string_view::npos) return malformed("a text segment holds one of {}?#%");
+      if (segment.find_first_of("{}?#%") != std::string_view::npos)
+        return malformed("a text segment holds one of {}?#%");
       next = &node->texts[std::string(segment)];
     }
     if (!*next) *next = std::make_unique<Node>();
     node = next->get();
   }
   if (!node->methods.try_emplace(std::string(method), std::move(route)).second) {
-    return fail(Code::already_exists, fmt::format("route {} {}: the same requests have a handler", method, pattern));
+    return fail(Code::already_exists,
+                fmt::format("route {} {}: the same requests have a handler", method, pattern));
   }
   return {};
 }
@@ -105,7 +108,8 @@ void Router::set_fallback(Handler handler) {
 
 void Router::route(Request& request, ResponseWriter& response) const {
   const std::string path(request.path());
-  const std::vector<std::string_view> segments = path.starts_with('/') ? split(path) : std::vector<std::string_view>();
+  const std::vector<std::string_view> segments =
+      path.starts_with('/') ? split(path) : std::vector<std::string_view>();
   std::vector<std::string> decoded;
   for (const std::string_view segment : segments) {
     auto text = percent_decode(segment);

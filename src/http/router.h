@@ -14,15 +14,16 @@
 namespace outcrop::http {
 
 struct RouteOptions {
-  /// What the handler can read of a body; beyond it, BodyReader gives quota_exceeded and the handler chooses the status.
+  /// What the handler can read of a body; beyond it, BodyReader gives quota_exceeded and the handler chooses
+  /// the status.
   std::uint64_t max_body_bytes = 25'000'000;
 };
 
-/// Routes on the path as sent and decodes each segment afterwards, so that a name may hold an encoded '/' (an ARN).
-/// A segment is a text, or a {name} that takes one non-empty segment, or, last, a {name+} that takes all that is left
-/// (its own '/' and "%2F" are then the same). A text goes before a {name}, a {name} before a {name+}. A '/' at the end
-/// is part of a route. HEAD is answered by the GET route where it has none.
-/// Build it first; a built one is immutable and may be used by all threads.
+/// Routes on the path as sent and decodes each segment afterwards, so that a name may hold an encoded '/' (an
+/// ARN). A segment is a text, or a {name} that takes one non-empty segment, or, last, a {name+} that takes all
+/// that is left (its own '/' and "%2F" are then the same). A text goes before a {name}, a {name} before a
+/// {name+}. A '/' at the end is part of a route. HEAD is answered by the GET route where it has none. Build it
+/// first; a built one is immutable and may be used by all threads.
 class Router {
  public:
   Router();
@@ -31,9 +32,11 @@ class Router {
   ~Router();
 
   /// invalid_argument for a malformed pattern, already_exists when the same requests have a handler.
-  Status add(std::string_view method, std::string_view pattern, Handler handler, const RouteOptions& options = {});
+  Status add(std::string_view method, std::string_view pattern, Handler handler,
+             const RouteOptions& options = {});
 
-  /// For paths without a route; a plain 404 when there is none. A path with routes of other methods only gets 405.
+  /// For paths without a route; a plain 404 when there is none. A path with routes of other methods only gets
+  /// 405.
   void set_fallback(Handler handler);
 
   /// Answers one request: by its route's handler, or 404, 405 with Allow, or 400 for a malformed escape.
