@@ -212,9 +212,11 @@ TEST(Http1Connection, LetsAClientGoThatDripsItsHead) {
   options.timeouts.head = 200ms;
   const auto server = start(echo, options);
   RawClient client(server->port());
-  const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 100 && client.send("G"); ++i) std::this_thread::sleep_for(20ms);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1500ms);
+  for (int i = 0; i < 20; ++i) {
+    client.send("G");
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 408"));
 }
 
 TEST(Http1Connection, LetsAClientGoThatTakesNothing) {

@@ -86,11 +86,19 @@ class Collector final : public beast_http::basic_parser<true> {
   bool in_trailers_ = false;
 };
 
-Refusal refusal_of(const error_code& error) {
+/// "METHOD target HTTP/2.0": well-formed, but of a version that is not spoken here.
+bool names_a_version(std::string_view head) {
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  const std::size_t last = line.rfind(' ');
+  return std::ranges::count(line, ' ') == 2 && line.substr(last + 1).starts_with("HTTP/");
+}
+
+Refusal refusal_of(const error_code& error, std::string_view head) {
   using beast_http::error::bad_version;
   using beast_http::error::header_limit;
   if (error == header_limit) return {431, "the request's headers are larger or more than this server takes"};
-  if (error == bad_version) return {505, "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"};
+  if (error == bad_version && names_a_version(head))
+    return {505, "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2"};
   return {400, fmt::format("malformed request: {}", error.message())};
 }
 
@@ -185,7 +193,7 @@ std::size_t Http1Parser::parse_head(std::string_view input, std::optional<Refusa
   impl_->collector.put(boost::asio::buffer(bytes.data(), bytes.size()), error);
   // The head alone is never all of a chunked body: to need more is no error then.
   if (error && error != beast_http::error::need_more) {
-    refusal = refusal_of(error);
+    refusal = refusal_of(error, bytes);
     return 0;
   }
   Http1Head& found = head();
@@ -206,7 +214,7 @@ std::size_t Http1Parser::parse_body(std::string_view input, std::string& body,
   impl_->collector.body = &body;
   const std::size_t used = impl_->collector.put(boost::asio::buffer(input.data(), input.size()), error);
   impl_->collector.body = nullptr;
-  if (error && error != beast_http::error::need_more) refusal = refusal_of(error);
+  if (error && error != beast_http::error::need_more) refusal = refusal_of(error, {});
   if (refusal) return used;
   // A chunk's line or the trailers that are not whole yet: both are bounded.
   const std::string_view rest = input.substr(used);
