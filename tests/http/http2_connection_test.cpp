@@ -82,15 +82,22 @@ TEST(Http2Connection, AnswersCurlWithPriorKnowledge) {
 TEST(Http2Connection, AnswersNodeWithStreamsSideBySide) {
   if (!has_program("node")) GTEST_SKIP() << "node is not installed";
   const auto server = start(echo);
-  const std::string script = fmt::format(
-      "const c = require('http2').connect('http://127.0.0.1:{}'); let left = 200, good = 0;"
-      "for (let i = 0; i < 200; i++) {{ const r = c.request({{':method': 'POST', ':path': '/' + i}}); let t = "
-      "'';"
-      "r.on('data', d => t += d); r.on('end', () => {{ if (t === `POST /${{i}} [${{'x'.repeat(i * 100)}}]`) "
-      "good++;"
-      "if (--left === 0) {{ console.log('good', good); c.close(); }} }}); r.end('x'.repeat(i * 100)); }}",
-      server->port());
-  EXPECT_EQ(output_of("node -e \"" + std::string(script) + "\" 2>&1 | tail -n 1"), "");
+  test::TemporaryFolder folder;
+  std::ofstream(folder.path() / "client.js") << R"js(
+    const client = require('http2').connect('http://127.0.0.1:' + process.argv[2]);
+    let left = 200, good = 0;
+    for (let i = 0; i < 200; i++) {
+      const request = client.request({':method': 'POST', ':path': '/' + i});
+      let text = '';
+      request.on('data', (piece) => { text += piece; });
+      request.on('end', () => {
+        if (text === 'POST /' + i + ' [' + 'x'.repeat(i * 100) + ']') good++;
+        if (--left === 0) { console.log('good', good); client.close(); }
+      });
+      request.end('x'.repeat(i * 100));
+    })js";
+  EXPECT_EQ(output_of(fmt::format("node '{}' {} 2>&1", (folder.path() / "client.js").string(), server->port())),
+            "good 200\n");
 }
 
 TEST(Http2Connection, AnswersNghttp) {
