@@ -83,7 +83,8 @@ Status Router::add(std::string_view method, std::string_view pattern, Handler ha
       std::string_view name = segment.substr(1, segment.size() - 2);
       const bool takes_rest = name.ends_with('+');
       if (takes_rest) name.remove_suffix(1);
-      if (takes_rest && segment.data() != segments.back().data()) return malformed("{name+} stands only at the end");
+      if (takes_rest && segment.data() != segments.back().data())
+        return malformed("{name+} stands only at the end");
       if (!is_token(name)) return malformed("a parameter has no proper name");
       route.names.emplace_back(name);
       next = takes_rest ? &node->rest : &node->parameter;

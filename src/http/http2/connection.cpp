@@ -92,7 +92,8 @@ std::chrono::nanoseconds Http2Connection::tick_interval() const {
 Task<void> Http2Connection::watch() {
   const std::chrono::nanoseconds interval = tick_interval();
   while (!closed_) {
-    co_await watch_.wait(Clock::now() + (draining_ ? std::min<std::chrono::nanoseconds>(interval, kDrainTick) : interval));
+    co_await watch_.wait(Clock::now() +
+                         (draining_ ? std::min<std::chrono::nanoseconds>(interval, kDrainTick) : interval));
     if (closed_) co_return;
     session_->tick(Clock::now());
     output_.notify();
