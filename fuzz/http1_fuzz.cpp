@@ -1,5 +1,5 @@
-// Bytes of strangers as HTTP/1.1: the parser may refuse them, and must do so in the same way however they are
-// cut.
+// Bytes of strangers as HTTP/1.1, whole and in pieces: the parser may refuse them, but never shows more than was
+// sent, a target that is no path, or two ways to tell the end of a body.
 //
 // The first byte is the size of the pieces in which the rest arrives.
 
@@ -7,8 +7,10 @@
 #include "http/exchange/byte_queue.h"
 #include "http/wire/http1_parser.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
