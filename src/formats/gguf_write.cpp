@@ -65,7 +65,7 @@ constexpr std::size_t kMaxKey = 65'535;
 constexpr std::size_t kMaxName = 63;
 constexpr std::size_t kMaxDimensions = 4;
 /// Of one tensor, and where the last may start: far above any file.
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 56;
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 56;
 
 /// The tensor's bytes, or what is wrong with its shape.
 Result<std::uint64_t> bytes_of(const GgufWriter::Declaration& tensor) {
@@ -79,10 +79,10 @@ Result<std::uint64_t> bytes_of(const GgufWriter::Declaration& tensor) {
                                                     to_string(tensor.type), block.elements));
   }
   const auto elements = elements_of(tensor.shape);
-  if (!elements || *elements / block.elements > kMaxBytes / block.bytes) {
-    return fail(Code::invalid_argument, "is too large");
-  }
-  return static_cast<std::uint64_t>(*elements / block.elements * block.bytes);
+  const auto blocks = static_cast<std::uint64_t>(elements.value_or(0) / block.elements);
+  const auto block_bytes = static_cast<std::uint64_t>(block.bytes);
+  if (!elements || blocks > kMaxBytes / block_bytes) return fail(Code::invalid_argument, "is too large");
+  return blocks * block_bytes;
 }
 
 Status check_name(const std::string& name, std::size_t limit, std::set<std::string_view>& used,
@@ -100,6 +100,21 @@ Status check_names(const std::vector<GgufWriter::KeyValue>& metadata,
   for (const auto& entry : metadata) OUTCROP_CHECK_OK(check_name(entry.key, kMaxKey, keys, "key"));
   for (const auto& tensor : tensors) OUTCROP_CHECK_OK(check_name(tensor.name, kMaxName, names, "tensor name"));
   return {};
+}
+
+/// Adds the tensor's info, with its data at `offset`, and returns the size of its data.
+Result<std::uint64_t> declare(HeaderBuilder& header, const GgufWriter::Declaration& tensor,
+                              std::uint64_t offset) {
+  OUTCROP_TRY(const std::uint64_t size, bytes_of(tensor));
+  if (offset > kMaxBytes) return fail(Code::invalid_argument, "is too large");
+  header.text(tensor.name);
+  header.number(static_cast<std::uint32_t>(tensor.shape.size()));
+  for (auto length = tensor.shape.rbegin(); length != tensor.shape.rend(); ++length) {
+    header.number(static_cast<std::uint64_t>(*length));
+  }
+  header.number(static_cast<std::uint32_t>(tensor.type));
+  header.number(offset);
+  return size;
 }
 
 Status pad_to(AtomicFile& file, std::uint64_t offset) {
@@ -125,19 +140,8 @@ Result<GgufWriter> GgufWriter::create(const Path& path, std::vector<KeyValue> me
   std::vector<std::uint64_t> sizes;
   std::uint64_t at = 0;
   for (const Declaration& tensor : tensors) {
-    auto size = bytes_of(tensor);
-    if (size && at > static_cast<std::uint64_t>(kMaxBytes)) size = fail(Code::invalid_argument, "is too large");
-    if (!size) {
-      return fail(Code::invalid_argument,
-                  fmt::format("{}: tensor '{}' {}", path.string(), tensor.name, size.error().message));
-    }
-    header.text(tensor.name);
-    header.number(static_cast<std::uint32_t>(tensor.shape.size()));
-    for (auto length = tensor.shape.rbegin(); length != tensor.shape.rend(); ++length) {
-      header.number(static_cast<std::uint64_t>(*length));
-    }
-    header.number(static_cast<std::uint32_t>(tensor.type));
-    header.number(at);
+    auto size = declare(header, tensor, at);
+    if (!size) return forward_error(size, fmt::format("{}: tensor '{}'", path.string(), tensor.name));
     offsets.push_back(at);
     sizes.push_back(*size);
     at = aligned(at + sizes.back());

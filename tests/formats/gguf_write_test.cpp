@@ -109,7 +109,7 @@ TEST_F(GgufWriterTest, TakesWholeTensorsInOrder) {
 
 TEST_F(GgufWriterTest, RefusesRowsThatCutABlock) {
   expect_refused({}, {{"w", GgufType::q8_0, {4, 33}}},
-                 {"w.gguf: tensor 'w' has rows that Q8_0 blocks of 32 do not fill"});
+                 {"w.gguf: tensor 'w': has rows that Q8_0 blocks of 32 do not fill"});
   expect_refused({}, {{"w", GgufType::q4_0, {32, 16}}}, {"Q4_0 blocks of 32"});
 }
 
@@ -117,9 +117,9 @@ TEST_F(GgufWriterTest, RefusesShapesThatNoReaderWouldTake) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   expect_refused({}, {{"w", GgufType::f32, {}}}, {"tensor 'w'", "0 dimensions"});
   expect_refused({}, {{"w", GgufType::f32, {1, 1, 1, 1, 1}}}, {"tensor 'w'", "5 dimensions"});
-  expect_refused({}, {{"w", GgufType::f32, {2, -1}}}, {"w.gguf: tensor 'w' is too large"});
-  expect_refused({}, {{"w", GgufType::f32, {kMost, 2}}}, {"w.gguf: tensor 'w' is too large"});
-  expect_refused({}, {{"w", GgufType::f32, {kMost}}}, {"w.gguf: tensor 'w' is too large"});
+  expect_refused({}, {{"w", GgufType::f32, {2, -1}}}, {"w.gguf: tensor 'w': is too large"});
+  expect_refused({}, {{"w", GgufType::f32, {kMost, 2}}}, {"w.gguf: tensor 'w': is too large"});
+  expect_refused({}, {{"w", GgufType::f32, {kMost}}}, {"w.gguf: tensor 'w': is too large"});
 }
 
 TEST_F(GgufWriterTest, RefusesNamesThatNoReaderWouldTake) {
