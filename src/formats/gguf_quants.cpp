@@ -96,7 +96,8 @@ void unpack_q6_k(float* out, const Byte* block) {
         const Byte packed = low[(quarter % 2) * 32 + i];
         const int nibble = quarter < 2 ? packed & 15 : packed >> 4;
         const int value = nibble | (high[i] >> (2 * quarter) & 3) << 4;
-        const float scale = d * static_cast<float>(scales[quarter * 2 + i / 16]);
+        const int group = quarter * 2 + i / 16;
+        const float scale = d * static_cast<float>(scales[group]);
         out[half * 128 + quarter * 32 + i] = scale * static_cast<float>(value - 32);
       }
     }

@@ -1,8 +1,8 @@
 #include "base/result.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -66,16 +66,22 @@ TEST(Result, ForwardErrorCarriesAnErrorToAnotherType) {
   EXPECT_EQ(failed.error().message, "quarter of 6: 3 is odd");
 }
 
-Result<std::unique_ptr<int>> boxed(int x) {
-  OUTCROP_TRY(auto box, Result<std::unique_ptr<int>>(std::make_unique<int>(x)));
+Result<std::unique_ptr<int>> boxed_half(int x) {
+  OUTCROP_TRY(const int h, half(x));
+  return std::make_unique<int>(h);
+}
+
+Result<std::unique_ptr<int>> boxed_half_plus_one(int x) {
+  OUTCROP_TRY(auto box, boxed_half(x));
   *box += 1;
   return box;
 }
 
 TEST(Result, HoldsTypesThatOnlyMove) {
-  auto box = boxed(41);
+  auto box = boxed_half_plus_one(82);
   ASSERT_TRUE(box);
   EXPECT_EQ(**box, 42);
+  EXPECT_FALSE(boxed_half_plus_one(83));
 }
 
 Result<int> evaluate_once(int& calls) {
@@ -93,13 +99,21 @@ TEST(Result, MacrosEvaluateTheirExpressionOnce) {
   EXPECT_EQ(calls, 2);
 }
 
-Result<int> sum_of_pair() {
-  OUTCROP_TRY(const auto pair, Result<std::pair<int, int>>(std::pair{1, 2}));
-  return pair.first + pair.second;
+/// Half of x, between the bounds.
+template <int Low, int High>
+Result<int> bounded_half(int x) {
+  OUTCROP_TRY(const int h, half(x));
+  return std::clamp(h, Low, High);
+}
+
+Result<int> bounded_half_plus_one(int x) {
+  OUTCROP_TRY(const int h, bounded_half<1, 10>(x));
+  return h + 1;
 }
 
 TEST(Result, TryTakesExpressionsWithCommasOutsideParentheses) {
-  EXPECT_EQ(*sum_of_pair(), 3);
+  EXPECT_EQ(*bounded_half_plus_one(100), 11);
+  EXPECT_FALSE(bounded_half_plus_one(99));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ using namespace test;
 using testing::ElementsAre;
 using testing::Optional;
 
+/// Tensors point into the image: a test that reads them keeps it.
 Result<Gguf> parse(const std::string& image) {
   return Gguf::parse(bytes_of(image), "x.gguf");
 }
@@ -120,10 +121,11 @@ TEST(Gguf, ReadsArraysOfEveryScalar) {
 }
 
 TEST(Gguf, HonoursTheFilesAlignment) {
-  GgufImage image;
-  image.key("general.alignment", kU32, raw(256U)).tensor("a", {4}, 0, 0).tensor("b", {1}, 0, 256);
-  image.data(raw(1.5F) + std::string(252, '\0') + raw(2.5F));
-  const auto file = parse(image.image(256));
+  GgufImage builder;
+  builder.key("general.alignment", kU32, raw(256U)).tensor("a", {4}, 0, 0).tensor("b", {1}, 0, 256);
+  builder.data(raw(1.5F) + std::string(252, '\0') + raw(2.5F));
+  const std::string image = builder.image(256);
+  const auto file = parse(image);
   ASSERT_TRUE(file) << file.error().message;
   float value = 0.0F;
   dequantize(*file->find("b"), 0, {&value, 1});
