@@ -71,7 +71,7 @@ TEST_F(AtomicFileTest, LeavesNothingWithoutCommit) {
 /// Each step of replacing a file fails once: the old content stays and no temporary.
 TEST_F(AtomicFileTest, AFailedStepLeavesTheOldFileAndNoTemporary) {
   for (const auto& [call, error, code] :
-       {std::tuple{"write", ENOSPC, Code::io}, std::tuple{"fsync", EIO, Code::io},
+       {std::tuple{"write", ENOSPC, Code::quota_exceeded}, std::tuple{"fsync", EIO, Code::io},
         std::tuple{"rename", EACCES, Code::permission_denied}}) {
     ASSERT_TRUE(write_file_atomic(target(), "old"));
     SystemCallWatch watch;
@@ -183,7 +183,7 @@ TEST_F(AtomicFileTest, AppendFileReportsAFullDisk) {
   watch.fail("write", ENOSPC);
   const Status failed = file->append("text");
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().code, Code::io);
+  EXPECT_EQ(failed.error().code, Code::quota_exceeded);
   EXPECT_THAT(failed.error().message, HasSubstr("target.json: cannot write: "));
 }
 

@@ -239,7 +239,7 @@ TEST(Generator, NanLogitsAreAnErrorOfTheModel) {
   Generator generator = make_generator([](std::span<const TokenId>, std::span<float> logits) {
     std::fill(logits.begin(), logits.end(), std::numeric_limits<float>::quiet_NaN());
   });
-  EXPECT_EQ(error_code(generator, {toy_prompt("a")}), Code::internal);
+  EXPECT_EQ(error_code(generator, {toy_prompt("a")}), Code::corrupt_data);
 }
 
 TEST(Generator, ReusesTheBeginningOfAnEarlierConversation) {
