@@ -6,10 +6,13 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,11 +20,82 @@
 namespace outcrop::http {
 namespace {
 
+struct Sample {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> labels;
+  double value = 0.0;
+
+  /// The series without one label.
+  std::string without(std::string_view label) const {
+    std::string text;
+    for (const auto& [key, of] : labels) {
+      if (key != label) text += key + '=' + of + ',';
+    }
+    return text;
+  }
+};
+
+/// Takes [a-zA-Z_][a-zA-Z0-9_]* (and ':' in names of metrics) off the front; empty if there is none.
+std::string take_name(std::string_view& text, std::string_view also) {
+  const auto fits = [&](char c, bool first) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    return letter || also.find(c) != std::string_view::npos || (!first && c >= '0' && c <= '9');
+  };
+  std::size_t end = 0;
+  while (end < text.size() && fits(text[end], end == 0)) ++end;
+  const std::string name(text.substr(0, end));
+  text.remove_prefix(end);
+  return name;
+}
+
+bool take(std::string_view& text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  text.remove_prefix(word.size());
+  return true;
+}
+
+/// A label's value in quotes, where only \\, \" and \n are escaped.
+std::optional<std::string> take_quoted(std::string_view& text) {
+  if (!take(text, "\"")) return std::nullopt;
+  std::string value;
+  while (!text.empty() && text.front() != '"') {
+    if (text.front() == '\\') {
+      if (text.size() < 2 || std::string_view("\\\"n").find(text[1]) == std::string_view::npos)
+        return std::nullopt;
+      value += text.front();
+      text.remove_prefix(1);
+    }
+    value += text.front();
+    text.remove_prefix(1);
+  }
+  return take(text, "\"") ? std::optional(value) : std::nullopt;
+}
+
+/// NAME{LABEL="VALUE",…} NUMBER, as the text format of Prometheus has it.
+std::optional<Sample> parse_sample(std::string_view line) {
+  Sample sample;
+  sample.name = take_name(line, ":");
+  if (sample.name.empty()) return std::nullopt;
+  if (take(line, "{")) {
+    while (!take(line, "}")) {
+      std::string label = take_name(line, "");
+      if (label.empty() || !take(line, "=")) return std::nullopt;
+      std::optional<std::string> value = take_quoted(line);
+      if (!value || (!take(line, ",") && !line.starts_with('}'))) return std::nullopt;
+      sample.labels.emplace_back(std::move(label), *std::move(value));
+    }
+  }
+  if (!take(line, " ") || line.empty()) return std::nullopt;
+  if (line.find_first_not_of("0123456789.e+-NaInf") != std::string_view::npos) return std::nullopt;
+  const std::string number(line);
+  std::size_t used = 0;
+  sample.value = std::stod(number, &used);
+  return used == number.size() ? std::optional(sample) : std::nullopt;
+}
+
 /// What promtool check metrics and the text parser ask for: HELP and TYPE once and before the samples, families
 /// together, each series once, samples that parse, histograms that rise to +Inf and agree with their count.
 void check_page(const std::string& page) {
-  static const std::regex kSample(
-      R"re(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (NaN|[+-]Inf|-?[0-9.]+(?:e[+-]?[0-9]+)?))re");
   ASSERT_TRUE(page.empty() || page.back() == '\n');
   std::set<std::string> families;
   std::set<std::string> series;
@@ -43,12 +117,11 @@ void check_page(const std::string& page) {
       EXPECT_EQ(word, family) << line;
       continue;
     }
-    std::smatch match;
-    ASSERT_TRUE(std::regex_match(line, match, kSample)) << line;
-    const std::string name = match[1];
-    const std::string labels = match[2];
+    const std::optional<Sample> sample = parse_sample(line);
+    ASSERT_TRUE(sample) << line;
+    const std::string& name = sample->name;
     ASSERT_FALSE(kind.empty()) << line;
-    EXPECT_TRUE(series.insert(name + labels).second) << line;
+    EXPECT_TRUE(series.insert(name + '{' + sample->without("")).second) << line;
     if (kind != "histogram") {
       EXPECT_EQ(name, family);
       EXPECT_TRUE(kind != "counter" || name.ends_with("_total")) << line;
@@ -56,8 +129,8 @@ void check_page(const std::string& page) {
     }
     EXPECT_TRUE(name == family + "_bucket" || name == family + "_sum" || name == family + "_count") << line;
     if (name.ends_with("_sum")) continue;
-    const std::string group = family + std::regex_replace(labels, std::regex(R"re(,?le="[^"]*"|[{}])re"), "");
-    const double value = std::stod(match[3]);
+    const std::string group = family + '{' + sample->without("le");
+    const double value = sample->value;
     if (name.ends_with("_bucket")) {
       EXPECT_GE(value, last_bucket[group]) << line;
       last_bucket[group] = value;
