@@ -75,8 +75,8 @@ double gemm_rate_of() {
     std::vector<double> times;
     for (int i = 0; i < 15; ++i) {
       const double start = now();
-      kernels::gemm<T, float>(c.data(), s.n, {a.data(), s.k}, {b.data(), s.k, kernels::Transpose::yes}, s.m, s.n,
-                              s.k, false);
+      kernels::gemm<T, float>(c.data(), s.n, {a.data(), s.k}, {b.data(), s.k, kernels::Transpose::yes}, s.m,
+                              s.n, s.k, false);
       times.push_back(now() - start);
     }
     work += 2.0 * static_cast<double>(s.m * s.n * s.k);

@@ -1,5 +1,5 @@
-// Bytes of strangers as HTTP/1.1, whole and in pieces: the parser may refuse them, but never shows more than was
-// sent, a target that is no path, or two ways to tell the end of a body.
+// Bytes of strangers as HTTP/1.1, whole and in pieces: the parser may refuse them, but never shows more than
+// was sent, a target that is no path, or two ways to tell the end of a body.
 //
 // The first byte is the size of the pieces in which the rest arrives.
 

@@ -90,17 +90,17 @@ void run_pass(const Pass<Out>& pass, float* packed_a) {
       const std::int64_t last_row = std::min(m, (task % cuts + 1) * rows_of_cut);
       if (task == begin || task % cuts == 0) cpu::WidenedGemm<isa>::pack_columns(packed_b, part);
       for (std::int64_t row = task % cuts * rows_of_cut; row < last_row; row += block_rows) {
-        cpu::WidenedGemm<isa>::multiply(WidenedBlock<Out>{
-            .c = pass.c + row * pass.c_stride + column,
-            .c_stride = pass.c_stride,
-            .partial = pass.partial == nullptr ? nullptr : pass.partial + row * n + column,
-            .partial_stride = n,
-            .a = packed_a + row * depth,
-            .b = packed_b,
-            .rows = std::min(block_rows, last_row - row),
-            .columns = part.lines,
-            .depth = depth,
-            .accumulate = pass.accumulate});
+        cpu::WidenedGemm<isa>::multiply(
+            WidenedBlock<Out>{.c = pass.c + row * pass.c_stride + column,
+                              .c_stride = pass.c_stride,
+                              .partial = pass.partial == nullptr ? nullptr : pass.partial + row * n + column,
+                              .partial_stride = n,
+                              .a = packed_a + row * depth,
+                              .b = packed_b,
+                              .rows = std::min(block_rows, last_row - row),
+                              .columns = part.lines,
+                              .depth = depth,
+                              .accumulate = pass.accumulate});
       }
     }
   });
@@ -114,8 +114,8 @@ void run(const Pass<Out>& pass, float* packed_a) {
 }  // namespace
 
 template <class Out>
-void gemm_widened(Out* c, std::int64_t c_stride, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b, std::int64_t m,
-                  std::int64_t n, std::int64_t k, bool accumulate) noexcept {
+void gemm_widened(Out* c, std::int64_t c_stride, GemmOperand<bfloat16> a, GemmOperand<bfloat16> b,
+                  std::int64_t m, std::int64_t n, std::int64_t k, bool accumulate) noexcept {
   const bool a_flip = a.transpose == Transpose::yes;
   const bool b_flip = b.transpose == Transpose::yes;
   WidenedLines lines_a{bits_of(a.data), a_flip ? 1 : a.stride, a_flip ? a.stride : 1, m, 0};

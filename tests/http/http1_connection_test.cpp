@@ -9,6 +9,8 @@
 namespace outcrop::http {
 namespace {
 
+using namespace std::string_literals;
+
 using namespace std::chrono_literals;
 using test::ask;
 using test::echo;
@@ -48,7 +50,7 @@ TEST(Http1Connection, RefusesWhatTwoParsersCouldReadInTwoWays) {
       "GET / HTTP/1.1\nHost: x\n\n",
       "GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n",
-      std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", 37),
+      "GET / HTTP/1.1\r\nHost: x\r\nA: b"s + '\0' + "c\r\n\r\n",
       "GET / HTTP/1.1\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
       "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -46,7 +46,7 @@ TEST(VectorExp, EndsAreExact) {
 }
 
 TEST(VectorTails, ReadAndWriteOnlyTheirLanes) {
-  for (int lanes = 0; lanes <= kLanes; ++lanes) {
+  for (int lanes = 1; lanes <= kLanes; ++lanes) {
     // Allocated exactly, for the address sanitizer.
     std::vector<float> in(static_cast<std::size_t>(lanes), 2.0F);
     std::vector<float> out(static_cast<std::size_t>(lanes) + 1, -1.0F);
@@ -54,10 +54,8 @@ TEST(VectorTails, ReadAndWriteOnlyTheirLanes) {
     EXPECT_EQ(sum(loaded), 2.0F * static_cast<float>(lanes));
     store(out.data(), loaded, lanes);
     EXPECT_EQ(out.back(), -1.0F);
-    if (lanes > 0) {
-      EXPECT_EQ(out[static_cast<std::size_t>(lanes) - 1], 2.0F);
-    }
-    EXPECT_EQ(largest(first_lanes(loaded, lanes, -3.0F)), lanes > 0 ? 2.0F : -3.0F);
+    EXPECT_EQ(out[static_cast<std::size_t>(lanes) - 1], 2.0F);
+    EXPECT_EQ(largest(first_lanes(loaded, lanes, -3.0F)), 2.0F);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "service/customize_memory.h"
 
 #include "model/layout.h"
+#include "support/sanitizers.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -109,6 +110,7 @@ TEST_F(CustomizeMemory, TakesTheLimitOfTheEnvironment) {
 }
 
 TEST_F(CustomizeMemory, CountsALimitOfTheAddressSpace) {
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer reserves more address space than the limit";
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
   rlimit limited = before;

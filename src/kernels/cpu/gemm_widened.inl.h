@@ -1,7 +1,7 @@
 #pragma once
-// The register tile and the packing of the widened bfloat16 product, after BLIS (Van Zee and van de Geijn, "BLIS: A
-// Framework for Rapidly Instantiating BLAS Functionality", 2015): panels of a few rows of a against panels of two
-// vectors of columns of b, both stored in the order in which the product reads them.
+// The register tile and the packing of the widened bfloat16 product, after BLIS (Van Zee and van de Geijn,
+// "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015): panels of a few rows of a against
+// panels of two vectors of columns of b, both stored in the order in which the product reads them.
 
 #include "kernels/cpu/gemm_widened.h"
 #include "kernels/cpu/unroll.inl.h"

@@ -115,7 +115,7 @@ OUTCROP_INLINE void store(Bf16* p, F32 v) {
   __builtin_memcpy(p, &bits, sizeof bits);
 }
 
-/// The first `lanes` elements, zeros after them; nothing behind p[lanes - 1] is read.
+/// The first `lanes` (1 to kLanes) elements, zeros after them; nothing behind p[lanes - 1] is read.
 template <class T>
 OUTCROP_INLINE F32 load(const T* p, int lanes) {
   if (lanes == kLanes) return load(p);
@@ -133,7 +133,7 @@ OUTCROP_INLINE F32 load(const T* p, int lanes) {
 #endif
 }
 
-/// Writes the first `lanes` elements only.
+/// Writes the first `lanes` (1 to kLanes) elements only.
 template <class T>
 OUTCROP_INLINE void store(T* p, F32 v, int lanes) {
   if (lanes == kLanes) return store(p, v);
