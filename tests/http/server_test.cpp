@@ -83,7 +83,7 @@ TEST(Server, RefusesACertificateWithAnotherKey) {
 }
 
 TEST(Server, StreamsTwoGibibytesThroughInFlatMemory) {
-  if (test::kSanitized) GTEST_SKIP() << "a sanitizer keeps freed memory for a while";
+  if (outcrop::test::kSanitized) GTEST_SKIP() << "a sanitizer keeps freed memory for a while";
   constexpr std::uint64_t kBytes = std::uint64_t{2} << 30;
   const auto server = start([](Request& request, ResponseWriter& response) {
     auto stream = response.stream(200, request.body->length());
