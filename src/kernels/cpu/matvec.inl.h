@@ -1,6 +1,5 @@
 #pragma once
-// Dot products of a few input rows with many weight rows: bound by reading the weights once, so several
-// weight rows go side by side to keep enough loads under way.
+// Dot products of a few input rows with many weight rows: bound by reading the weights once.
 
 #include "kernels/cpu/matvec.h"
 #include "kernels/cpu/vector.h"
@@ -20,62 +19,99 @@ OUTCROP_INLINE void put(Bf16* p, float x) {
   *p = static_cast<Bf16>(is_nan ? (word >> 16) | 0x40U : rounded);
 }
 
-/// What one step of a dot product reads: one float vector, or twice as many bfloat16 where the processor
-/// multiplies pairs.
+/// Two vectors of operands or of sums: two chains of additions hide the latency of one.
+struct Pair {
+  F32 first;
+  F32 second;
+};
+
+/// What one step of a dot product reads, and how it adds the products.
 template <class In>
 struct DotStep {
-  using Operand = F32;
-  static constexpr int kElements = kLanes;
-  static OUTCROP_INLINE Operand read(const In* p) { return load(p); }
-  static OUTCROP_INLINE F32 multiply(F32 sum, Operand a, Operand b) { return fma(a, b, sum); }
+  using Operand = Pair;
+  static constexpr int kElements = 2 * kLanes;
+  static OUTCROP_INLINE Operand read(const In* p) { return {load(p), load(p + kLanes)}; }
+  static OUTCROP_INLINE void add(Pair& sum, const Operand& a, const Operand& b) {
+    sum.first = fma(a.first, b.first, sum.first);
+    sum.second = fma(a.second, b.second, sum.second);
+  }
 };
 
 #if defined(__AVX512BF16__)
+/// The processor multiplies pairs.
 template <>
 struct DotStep<Bf16> {
-  using Operand = __m512bh;
-  static constexpr int kElements = 2 * kLanes;
+  struct Operand {
+    __m512bh first;
+    __m512bh second;
+  };
+  static constexpr int kElements = 4 * kLanes;
   static OUTCROP_INLINE Operand read(const Bf16* p) {
     Operand pairs;
-    __builtin_memcpy(&pairs, p, sizeof pairs);
+    __builtin_memcpy(&pairs.first, p, sizeof pairs.first);
+    __builtin_memcpy(&pairs.second, p + 2 * kLanes, sizeof pairs.second);
     return pairs;
   }
-  static OUTCROP_INLINE F32 multiply(F32 sum, Operand a, Operand b) { return _mm512_dpbf16_ps(sum, a, b); }
+  static OUTCROP_INLINE void add(Pair& sum, const Operand& a, const Operand& b) {
+    sum.first = _mm512_dpbf16_ps(sum.first, a.first, b.first);
+    sum.second = _mm512_dpbf16_ps(sum.second, a.second, b.second);
+  }
+};
+#else
+/// Words of two: the upper half of a word is a float once the lower is cleared, the lower one once it is
+/// shifted. Both operands are taken apart alike, so no element has to change its lane.
+template <>
+struct DotStep<Bf16> {
+  using Operand = Pair;
+  static constexpr int kElements = 2 * kLanes;
+  static OUTCROP_INLINE Operand read(const Bf16* p) {
+    U32 words;
+    __builtin_memcpy(&words, p, sizeof words);
+    return {reinterpret_cast<F32>(words << 16), reinterpret_cast<F32>(words & 0xFFFF0000U)};
+  }
+  static OUTCROP_INLINE void add(Pair& sum, const Operand& a, const Operand& b) {
+    sum.first = fma(a.first, b.first, sum.first);
+    sum.second = fma(a.second, b.second, sum.second);
+  }
 };
 #endif
 
-/// kM input rows against kN weight rows at once. The order of summation is the same for every kM and kN.
-template <int kM, int kN, class In, class Out>
-void dot_tile(Out* y, std::int64_t y_stride, const In* x, std::int64_t x_stride, const In* w,
-              std::int64_t w_stride, std::int64_t k) {
+/// How far ahead of its use a weight is asked for. Rows lie one behind the other, so this reaches into the next
+/// ones, where the processor's own prefetching would have to start anew.
+constexpr std::int64_t kPrefetchBytes = 1536;
+
+/// One weight row against kM input rows. The order of summation is the same for every kM.
+template <int kM, class In, class Out>
+OUTCROP_INLINE void dot_row(Out* y, std::int64_t y_stride, const In* x, std::int64_t x_stride, const In* w,
+                            std::int64_t k) {
   using Step = DotStep<In>;
-  F32 sum[std::size_t{kM}][std::size_t{kN}] = {};
+  Pair sums[std::size_t{kM}] = {};
   std::int64_t at = 0;
   for (; at + Step::kElements <= k; at += Step::kElements) {
-    typename Step::Operand right[std::size_t{kN}];
-    for (int j = 0; j < kN; ++j) right[j] = Step::read(w + j * w_stride + at);
-    for (int i = 0; i < kM; ++i) {
-      const typename Step::Operand left = Step::read(x + i * x_stride + at);
-      for (int j = 0; j < kN; ++j) sum[i][j] = Step::multiply(sum[i][j], left, right[j]);
-    }
+    __builtin_prefetch(reinterpret_cast<const char*>(w + at) + kPrefetchBytes);
+    const typename Step::Operand right = Step::read(w + at);
+    for (int i = 0; i < kM; ++i) Step::add(sums[i], Step::read(x + i * x_stride + at), right);
   }
   for (int i = 0; i < kM; ++i) {
-    for (int j = 0; j < kN; ++j) {
-      float total = cpu::sum(sum[i][j]);
-      for (std::int64_t l = at; l < k; ++l)
-        total += to_float(x[i * x_stride + l]) * to_float(w[j * w_stride + l]);
-      put(y + i * y_stride + j, total);
-    }
+    float total = cpu::sum(sums[i].first + sums[i].second);
+    for (std::int64_t l = at; l < k; ++l) total += to_float(x[i * x_stride + l]) * to_float(w[l]);
+    put(y + i * y_stride, total);
   }
 }
 
+/// Weight rows one after the other: memory is read as one stream.
 template <int kM, class In, class Out>
 void dot_rows(Out* y, std::int64_t y_stride, const In* x, std::int64_t x_stride, const In* w,
               std::int64_t w_stride, std::int64_t k, std::int64_t begin, std::int64_t end) {
-  constexpr int kN = kM == 1 ? 4 : kM <= 4 ? 4 : 2;
-  std::int64_t j = begin;
-  for (; j + kN <= end; j += kN) dot_tile<kM, kN>(y + j, y_stride, x, x_stride, w + j * w_stride, w_stride, k);
-  for (; j < end; ++j) dot_tile<kM, 1>(y + j, y_stride, x, x_stride, w + j * w_stride, w_stride, k);
+  for (std::int64_t j = begin; j < end; ++j) {
+    const In* row = w + j * w_stride;
+    if constexpr (kM <= 4) {
+      dot_row<kM>(y + j, y_stride, x, x_stride, row, k);
+    } else {  // in two halves, as the sums of all do not fit the registers
+      dot_row<4>(y + j, y_stride, x, x_stride, row, k);
+      dot_row<kM - 4>(y + 4 * y_stride + j, y_stride, x + 4 * x_stride, x_stride, row, k);
+    }
+  }
 }
 
 }  // namespace
