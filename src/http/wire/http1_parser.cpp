@@ -210,6 +210,9 @@ std::size_t Http1Parser::parse_head(std::string_view input, std::optional<Refusa
 
 std::size_t Http1Parser::parse_body(std::string_view input, std::string& body,
                                     std::optional<Refusal>& refusal) {
+  // Beast asserts that it is shown a last chunk's line together with what follows. No chunk ends before this.
+  constexpr std::size_t kShortestEnd = std::string_view("0\r\n\r\n").size();
+  if (head().chunked && input.size() < kShortestEnd) return 0;
   error_code error;
   impl_->collector.body = &body;
   const std::size_t used = impl_->collector.put(boost::asio::buffer(input.data(), input.size()), error);
