@@ -23,7 +23,8 @@ need_packages() {
 # What the build needs. A Rust toolchain on the PATH is used as it is; otherwise Debian's.
 need_build_tools() {
   need_packages g++ cmake ninja-build libdnnl-dev libexpected-dev libfmt-dev nlohmann-json3-dev libcli11-dev \
-    libssl-dev libsqlite3-dev libboost1.81-dev libnghttp2-dev libcurl4-openssl-dev python3 ca-certificates
+    libssl-dev libsqlite3-dev libboost1.81-dev libnghttp2-dev libcurl4-openssl-dev \
+    libgtest-dev libgmock-dev python3 ca-certificates
   command -v cargo >/dev/null || need_packages cargo-web rustc-web
 }
 
