@@ -62,6 +62,7 @@ void multiply_panels(const WidenedBlock<Out>& block, std::int64_t row, std::int6
   F32 sum[std::size_t{kPanelRows}][std::size_t{kPanelVectors}] = {};
   const float* a = block.a + row * block.depth;
   const float* b = block.b + column * block.depth;
+#pragma GCC unroll 4  // a step is a few instructions: the loop's own would count
   for (std::int64_t l = block.depth; l > 0; --l) {
     F32 right[std::size_t{kPanelVectors}];
     unroll<kPanelVectors>([&](auto v) { right[v.value] = load(b + v.value * kLanes); });
