@@ -25,16 +25,20 @@ struct Pair {
   F32 second;
 };
 
-/// What one step of a dot product reads, and how it adds the products.
-template <class In>
-struct DotStep {
+/// How a step of a dot product adds the products of what it read, where it multiplies floats.
+struct FloatStep {
   using Operand = Pair;
   static constexpr int kElements = 2 * kLanes;
-  static OUTCROP_INLINE Operand read(const In* p) { return {load(p), load(p + kLanes)}; }
   static OUTCROP_INLINE void add(Pair& sum, const Operand& a, const Operand& b) {
     sum.first = fma(a.first, b.first, sum.first);
     sum.second = fma(a.second, b.second, sum.second);
   }
+};
+
+/// A step of a dot product: what it reads, and how it adds the products.
+template <class In>
+struct DotStep : FloatStep {
+  static OUTCROP_INLINE Operand read(const In* p) { return {load(p), load(p + kLanes)}; }
 };
 
 #if defined(__AVX512BF16__)
@@ -61,17 +65,11 @@ struct DotStep<Bf16> {
 /// Words of two: the upper half of a word is a float once the lower is cleared, the lower one once it is
 /// shifted. Both operands are taken apart alike, so no element has to change its lane.
 template <>
-struct DotStep<Bf16> {
-  using Operand = Pair;
-  static constexpr int kElements = 2 * kLanes;
+struct DotStep<Bf16> : FloatStep {
   static OUTCROP_INLINE Operand read(const Bf16* p) {
     U32 words;
     __builtin_memcpy(&words, p, sizeof words);
     return {reinterpret_cast<F32>(words << 16), reinterpret_cast<F32>(words & 0xFFFF0000U)};
-  }
-  static OUTCROP_INLINE void add(Pair& sum, const Operand& a, const Operand& b) {
-    sum.first = fma(a.first, b.first, sum.first);
-    sum.second = fma(a.second, b.second, sum.second);
   }
 };
 #endif
